@@ -1,0 +1,36 @@
+import pytest
+from transformers import AutoConfig
+
+from hf_attn_model import AttnConfig
+
+
+def test_default_sizes_are_transformer_base():
+    config = AttnConfig()
+    assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (512, 6, 8)
+
+
+def test_save_and_load_is_exact(tmp_path):
+    config = AttnConfig(d_model=22, head_dim=11, norm_position="post", attention_dropout=0.25)
+    config.save_pretrained(tmp_path)
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert type(loaded) is AttnConfig
+    assert loaded.to_diff_dict() == config.to_diff_dict()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"d_model": 0}, "d_model must be at least 1"),
+        ({"head_dim": 0}, "head_dim must be at least 1"),
+        ({"d_model": 10, "decoder_attention_heads": 3, "encoder_attention_heads": 2}, "decoder_attention_heads=3"),
+        ({"dropout": 1.0}, "dropout must lie in"),
+        ({"norm_position": "middle"}, "norm_position must be"),
+    ],
+)
+def test_impossible_sizes_are_refused(wrong, message):
+    with pytest.raises(Exception, match=message):
+        AttnConfig(**wrong)
+
+
+def test_heads_need_not_divide_the_width_when_head_dim_is_given():
+    assert AttnConfig(d_model=10, head_dim=7, encoder_attention_heads=3, decoder_attention_heads=3).head_dim == 7

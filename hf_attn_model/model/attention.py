@@ -5,6 +5,8 @@ The one attention module stands in three places: `encoder` (self), `decoder` (se
 (queries from the target, keys and values from the source). Equations: Vaswani et al. (2017), section 3.2.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers.cache_utils import Cache, EncoderDecoderCache
@@ -107,7 +109,7 @@ class Attention(nn.Module):
         cache = past_key_values
         if isinstance(past_key_values, EncoderDecoderCache):
             if is_cross and past_key_values.is_updated.get(self.layer_idx):  # the source stays the same
-                source = past_key_values.cross_attention_cache.layers[self.layer_idx]
+                source: Any = past_key_values.cross_attention_cache.layers[self.layer_idx]
                 return source.keys, source.values
             cache = past_key_values.cross_attention_cache if is_cross else past_key_values.self_attention_cache
 

@@ -77,7 +77,7 @@ class Encoder(AttnPreTrainedModel):
     @capture_outputs
     def forward(
         self,
-        input_ids: torch.LongTensor | None = None,
+        input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
@@ -122,13 +122,13 @@ class Decoder(AttnPreTrainedModel):
     @capture_outputs
     def forward(
         self,
-        input_ids: torch.LongTensor | None = None,
+        input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         encoder_hidden_states: torch.Tensor | None = None,
         encoder_attention_mask: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: torch.Tensor | None = None,
-        position_ids: torch.LongTensor | None = None,
+        position_ids: torch.Tensor | None = None,
         use_cache: bool | None = None,
         **kwargs,
     ) -> BaseModelOutputWithPastAndCrossAttentions:
@@ -148,13 +148,10 @@ class Decoder(AttnPreTrainedModel):
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
         hidden_states = self.dropout(inputs_embeds + self.embed_positions(position_ids))  # (B,T,D)
 
+        target_cache = past_key_values
         if isinstance(past_key_values, EncoderDecoderCache):
-            self_attention_cache = past_key_values.self_attention_cache
-        else:
-            self_attention_cache = past_key_values
-        causal_mask = create_causal_mask(
-            self.config, inputs_embeds, attention_mask, past_key_values=self_attention_cache
-        )
+            target_cache = past_key_values.self_attention_cache
+        causal_mask = create_causal_mask(self.config, inputs_embeds, attention_mask, past_key_values=target_cache)
         cross_mask = create_bidirectional_mask(
             self.config, inputs_embeds, encoder_attention_mask, encoder_hidden_states=encoder_hidden_states
         )

@@ -76,8 +76,9 @@ def test_weights_are_those_before_dropout():
     torch.testing.assert_close(weights.sum(-1), torch.ones(B, 2, T))
 
 
-def test_dropout_drops_weights_in_training_only():
-    module = make_attention(attention_dropout=0.5)
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_dropout_drops_weights_in_training_only(implementation):
+    module = make_attention(implementation, attention_dropout=0.5)
     states = torch.randn(B, T, 22)
     assert torch.equal(module(states)[0], module(states)[0])
     module.train()

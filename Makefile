@@ -1,0 +1,28 @@
+# `make demo` and `make test` are the only set-up commands on a fresh machine.
+PYTHON ?= python3
+RECIPE ?= textbook-en-es
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test clean
+demo: .venv/demo
+	.venv/bin/hf-attn demo $(RECIPE)
+
+test: .venv/test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2
+
+# Pinned versions; installed again when a pin or a requirement changes.
+.venv/demo: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hf-attn-model needs Python 3.11 or newer")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/test: .venv/demo
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv runs build dist *.egg-info

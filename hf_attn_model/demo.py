@@ -1,0 +1,93 @@
+"""The main job, once: built-in corpus -> training -> scores -> translations -> attention -> pictures."""
+
+import json
+from pathlib import Path
+
+from .checkpoint import load_translator
+from .errors import UserError
+from .maps.export import export_attention
+from .maps.store import open_maps
+from .text.corpora import load_corpus
+from .training.card import EVALUATION_FILE, write_card
+from .training.evaluate import evaluate
+from .training.recipe import Recipe, load_recipe, recipe_of
+from .training.train import TRAINING_FILE, has_checkpoint, train
+from .translate import translate
+from .view.pictures import save_picture
+
+SENTENCES = ["The ball is blue", "The black cat drank the milk", "I love my dog"]
+SENTENCES_WITH_MAPS = 200
+
+
+def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> None:
+    """Train a translator on the textbook and leave everything that can be looked at in one folder.
+
+    A finished training in the folder is used again, an interrupted one taken up; the rest is made anew.
+
+    Args:
+        recipe_name: a recipe on a `textbook:` corpus.
+        out: the folder; `runs/demo` for the first recipe, `runs/NAME` for the others.
+
+    Raises:
+        UserError: a recipe on another corpus, or a folder that holds something else.
+    """
+    recipe = load_recipe(recipe_name)
+    if not recipe.corpus.startswith("textbook:"):
+        raise UserError(f"{recipe_name} is no recipe on the built-in corpus: use hf-attn train {recipe_name}")
+    folder = Path(out or ("runs/demo" if recipe_name == "textbook-en-es" else f"runs/{recipe_name}"))
+
+    print(f"1. Training {recipe.name} into {folder}")
+    _train_once(recipe, folder)
+    model, tokenizer = load_translator(str(folder))
+
+    print("\n2. Translating the held-out sentences: their word pairs never met in training")
+    test = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, recipe.test_split)
+    scores, translations = evaluate(
+        model, tokenizer, test, recipe.target_lang, num_beams=recipe.num_beams, progress=True
+    )
+    (folder / EVALUATION_FILE).write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(f"exact match {scores['exact_match']:.2f} %, BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}")
+    for source, target in zip(SENTENCES, translate(model, tokenizer, SENTENCES, num_beams=1), strict=True):
+        print(f"    {source} -> {target}")
+
+    print("\n3. Writing their attention, and pictures of it")
+    sources = SENTENCES + list(test.dataset["source"])[:SENTENCES_WITH_MAPS]
+    targets = translate(model, tokenizer, SENTENCES, num_beams=1) + translations[:SENTENCES_WITH_MAPS]
+    maps_folder = folder / "maps"
+    export_attention(model, tokenizer, sources, targets, maps_folder, overwrite=True)
+    maps = open_maps(maps_folder)
+    pictures = []
+    for index, sentence in enumerate(SENTENCES):
+        picture = folder / "pictures" / f"{sentence.lower().replace(' ', '-')}.png"
+        save_picture(maps[index], picture)
+        pictures.append(picture)
+    write_card(folder)
+    _say_what_was_made(folder, maps_folder, pictures, len(maps))
+
+
+def _train_once(recipe: Recipe, folder: Path) -> None:
+    """Train, or go on training, or use what is trained."""
+    earlier = recipe_of(folder)
+    if earlier is not None and earlier != recipe:
+        raise UserError(f"{folder} holds a model of another recipe: choose another --out")
+    if (folder / TRAINING_FILE).is_file():
+        print("already trained: used as it is")
+    else:
+        train(recipe, folder, resume=has_checkpoint(folder))
+
+
+def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences: int) -> None:
+    made = {
+        folder: "checkpoint and tokenizer: AutoModelForSeq2SeqLM.from_pretrained loads them",
+        folder / "README.md": "model card, with everything measured",
+        maps: f"attention of {sentences} sentences: hf_attn_model.maps.store.open_maps reads it",
+        **{picture: "the three places of attention" for picture in pictures},
+    }
+    print("\nMade:")
+    for path, what in made.items():
+        print(f"    {path}  {what}")
+    print("\nTry next:")
+    print(f'    hf-attn translate {folder} "The red house is small"')
+    print(f'    hf-attn explain {folder} "The ball is blue" --word blue')
+    print(f'    hf-attn view {folder} "My cat sleeps in the garden" --out cat.png')
+    print(f"    tensorboard --logdir {folder}")

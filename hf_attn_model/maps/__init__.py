@@ -1,0 +1,31 @@
+"""Attention maps: recorded from a live model, written to shards, read back, merged into words.
+
+A map has one row per query and one column per key, and each of its rows sums to 1. There are three places:
+
+- `encoder`: rows and columns are the tokens of the source, `</s>` included;
+- `decoder`: a row is named by the token that is WRITTEN at it (y1 ... yn `</s>`), a column by the token that
+  is READ (the start mark, y1 ... yn): a teacher-forced decoder reads one token and writes the next one;
+- `cross`: rows as in `decoder`, columns as in `encoder`.
+
+The end mark `</s>` is a row and a column of its own, and so is the start mark. The steps of attention are
+called `query key value scores masked_scores attention_weights context`, here and in files; what is exported
+are the `attention_weights`: after the softmax and before dropout.
+"""
+
+from hf_attn_model.maps.export import export_attention
+from hf_attn_model.maps.forced import force
+from hf_attn_model.maps.record import record_attention
+from hf_attn_model.maps.sentence import PLACES, SentenceMaps
+from hf_attn_model.maps.store import Maps, open_maps
+from hf_attn_model.maps.words import merge_words
+
+__all__ = [
+    "PLACES",
+    "Maps",
+    "SentenceMaps",
+    "export_attention",
+    "force",
+    "merge_words",
+    "open_maps",
+    "record_attention",
+]

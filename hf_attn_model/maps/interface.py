@@ -1,0 +1,133 @@
+"""Listen to the calls of transformers' attention interface, whatever implementation a model runs with.
+
+Models look their attention function up by the name `config._attn_implementation`. While someone listens, that
+name is switched to a twin which hands over what it is given and then calls the original. The twin is known to
+the mask interface too: a name unknown there gets no mask at all.
+
+Shapes: B batch, H heads, T queries, S keys, K head_dim.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedConfig, PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.maps.steps import AttentionCall
+
+Listener = Callable[[nn.Module, AttentionCall], None]
+
+PREFIX = "recorded_"  # transformers looks for "flash" in the name: "recorded_flash_attention_2" keeps it
+UNSUPPORTED = ("softcap", "s_aux", "sliding_window")  # options which change the weights after the dot product
+
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("attention_listeners", default=())
+_switches: dict[int, int] = {}  # id of a configuration -> number of listeners that need it switched
+_switches_lock = threading.Lock()
+
+
+@contextmanager
+def listen(model: PreTrainedModel, listener: Listener) -> Iterator[None]:
+    """Call `listener(module, call)` for every attention call of `model` in this thread and context.
+
+    The model's configurations are restored when the last listener of any thread has left, on exceptions too.
+
+    Raises:
+        UserError: the attention implementation has no mask function, or (from the model's forward) a module
+            uses something the weights cannot be rebuilt from.
+    """
+    with ExitStack() as undo:
+        for config in _configurations(model):
+            undo.enter_context(_switched(config))
+        undo.callback(_listeners.reset, _listeners.set((*_listeners.get(), listener)))
+        yield
+
+
+def is_listening(listener: Listener) -> bool:
+    """Tell whether `listener` hears the calls of the current thread and context."""
+    return listener in _listeners.get()
+
+
+def _configurations(model: nn.Module) -> list[PreTrainedConfig]:
+    """List the configurations that the modules read, each once (encoder and decoder often share one)."""
+    configs = (getattr(module, "config", None) for module in model.modules())
+    return list({id(config): config for config in configs if isinstance(config, PreTrainedConfig)}.values())
+
+
+@contextmanager
+def _switched(config: PreTrainedConfig) -> Iterator[None]:
+    """Let `config` name the twin of its attention implementation."""
+    with _switches_lock:
+        if id(config) not in _switches:
+            config._attn_implementation_internal = _register_twin(config._attn_implementation or "eager")
+        _switches[id(config)] = _switches.get(id(config), 0) + 1
+    try:
+        yield
+    finally:
+        with _switches_lock:
+            _switches[id(config)] -= 1
+            if not _switches[id(config)]:
+                del _switches[id(config)]
+                config._attn_implementation_internal = config._attn_implementation.removeprefix(PREFIX)
+
+
+def _register_twin(implementation: str) -> str:
+    """Register the twin of an attention implementation, with its mask, and return the twin's name."""
+    if implementation not in ALL_MASK_ATTENTION_FUNCTIONS:
+        raise UserError(f"attention implementation {implementation!r} has no mask function; use eager or sdpa")
+
+    def attend(module, query, key, value, attention_mask, **options):
+        listeners = _listeners.get()
+        if listeners:
+            call = _keep(implementation, module, query, key, value, attention_mask, **options)
+            for listener in listeners:
+                listener(module, call)
+        if implementation in ALL_ATTENTION_FUNCTIONS:
+            original = ALL_ATTENTION_FUNCTIONS[implementation]
+        else:  # eager is each model's own function, beside its attention class
+            original = sys.modules[type(module).__module__].eager_attention_forward
+        return original(module, query, key, value, attention_mask, **options)
+
+    name = PREFIX + implementation
+    AttentionInterface.register(name, attend)
+    AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[implementation])
+    return name
+
+
+def _keep(
+    implementation,
+    module,
+    query,
+    key,
+    value,
+    mask,
+    *,
+    scaling=None,
+    is_causal=None,
+    position_bias=None,
+    **options,
+) -> AttentionCall:
+    """Detach what an attention function was given, and settle what the implementation does without a mask."""
+    unsupported = [name for name in UNSUPPORTED if options.get(name) is not None]
+    if query.shape[1] != key.shape[1]:
+        unsupported.append("keys shared by several heads")
+    if unsupported:
+        raise UserError(f"cannot rebuild the attention weights of {type(module).__name__}: {unsupported[0]}")
+    queries, keys = query.shape[2], key.shape[2]
+    if is_causal is None:
+        is_causal = getattr(module, "is_causal", True)
+    return AttentionCall(
+        query=query.detach(),
+        key=key.detach(),
+        value=value.detach(),
+        mask=mask,
+        position_bias=None if position_bias is None else position_bias.detach(),
+        scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
+        causal=is_causal and queries > 1 and implementation != "eager",
+        causal_offset=0 if implementation == "sdpa" else keys - queries,  # SDPA aligns the first ones, flash the last
+    )

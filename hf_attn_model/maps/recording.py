@@ -1,0 +1,131 @@
+"""What a recorder hands back: forwards -> sentences -> places -> layers and heads, without padding.
+
+Shapes: B batch, L layers, H heads, T queries, S keys. Only what the model was given is kept (query, key,
+value and mask); every other step is rebuilt when it is asked for, and only for the sentence, layer and head
+that were asked.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from hf_attn_model.maps.steps import AttentionCall, AttentionSteps
+
+
+@dataclass(eq=False)
+class RecordedForward:
+    """One forward pass of the model, or of its encoder or decoder alone.
+
+    Attributes:
+        calls: by place and layer, in the order of the model.
+        source_mask: (B,S) bool, True for tokens, or `None` where the model masked no padding.
+        target_mask: (B,T) bool, likewise.
+    """
+
+    calls: dict[tuple[str, int], AttentionCall] = field(default_factory=dict)
+    source_mask: torch.Tensor | None = None
+    target_mask: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return next(iter(self.calls.values())).query.shape[0] if self.calls else 0
+
+    def __getitem__(self, sentence: int) -> "RecordedSentence":
+        """Return one sentence of the batch. Raises `IndexError` outside `-len(self) ... len(self) - 1`."""
+        if not -len(self) <= sentence < len(self):
+            raise IndexError(f"sentence {sentence} of a forward pass over {len(self)} sentences")
+        return RecordedSentence(self, sentence % len(self))
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSentence:
+    """The attention of one sentence: `sentence.cross[layer, head].attention_weights` and so on."""
+
+    forward: RecordedForward
+    index: int
+
+    @property
+    def encoder(self) -> "RecordedPlace":
+        """Self-attention of the source."""
+        return RecordedPlace(self, "encoder")
+
+    @property
+    def decoder(self) -> "RecordedPlace":
+        """Self-attention of the target."""
+        return RecordedPlace(self, "decoder")
+
+    @property
+    def cross(self) -> "RecordedPlace":
+        """Attention of the target (rows) to the source (columns)."""
+        return RecordedPlace(self, "cross")
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedPlace:
+    """The attention of one sentence in one place; index it with `[layer]` or `[layer, head]`."""
+
+    sentence: RecordedSentence
+    place: str
+
+    @property
+    def layers(self) -> list[int]:
+        """The layers that were recorded."""
+        return [layer for place, layer in self.sentence.forward.calls if place == self.place]
+
+    def __getitem__(self, key: int | tuple[int, int]) -> AttentionSteps:
+        """Rebuild the steps of a layer, (H,..) each, or of one head in it.
+
+        Raises `IndexError` for a layer that was not recorded and a head that the layer does not have.
+        """
+        layer, head = key if isinstance(key, tuple) else (key, slice(None))
+        call = self.sentence.forward.calls.get((self.place, layer))
+        if call is None:
+            raise IndexError(f"{self.place} layer {layer} was not recorded; there are {self.layers}")
+        if isinstance(head, int) and not 0 <= head < call.query.shape[1]:
+            raise IndexError(f"{self.place} layer {layer} has heads 0 to {call.query.shape[1] - 1}, not {head}")
+        return call.of_sentence(self.sentence.index, *self._tokens(call), head)
+
+    @property
+    def attention_weights(self) -> torch.Tensor:
+        """The weights of all layers and heads, (L,H,T,S): each row sums to 1."""
+        return torch.stack([self[layer].attention_weights for layer in self.layers])
+
+    def _tokens(self, call: AttentionCall) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tell tokens from padding: rows (T,) and columns (S,), bool."""
+        source, target = self.sentence.forward.source_mask, self.sentence.forward.target_mask
+        rows, columns = {"encoder": (source, source), "decoder": (target, target), "cross": (target, source)}[
+            self.place
+        ]
+        return self._keep(rows, call.query.shape[2]), self._keep(columns, call.key.shape[2])
+
+    def _keep(self, mask: torch.Tensor | None, length: int) -> torch.Tensor:
+        """Fit the sentence's mask to the last `length` positions; cached ones before it are tokens."""
+        keep = torch.ones(length, dtype=torch.bool)
+        if mask is not None:
+            known = mask[self.sentence.index, -length:].cpu()
+            keep[length - len(known) :] = known
+        return keep
+
+
+class AttentionRecord:
+    """Everything recorded in one `record_attention` context.
+
+    `record[i]` is sentence i when there was one forward pass; with several (generation steps, batches) choose
+    one of `record.forwards` first.
+    """
+
+    def __init__(self):
+        self.forwards: list[RecordedForward] = []
+
+    def __len__(self) -> int:
+        """Return the number of sentences of the only forward pass."""
+        return len(self._only_forward())
+
+    def __getitem__(self, sentence: int) -> RecordedSentence:
+        """Return a sentence of the only forward pass. Raises `LookupError` when there is not exactly one."""
+        return self._only_forward()[sentence]
+
+    def _only_forward(self) -> RecordedForward:
+        if len(self.forwards) != 1:
+            raise LookupError(f"{len(self.forwards)} forward passes were recorded; choose from record.forwards")
+        return self.forwards[0]

@@ -1,0 +1,107 @@
+"""SentenceMaps: one translated sentence with its tokens, its words and its attention in the three places.
+
+Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their words.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.maps.words import group_tokens, merge_words
+
+PLACES = ("encoder", "decoder", "cross")
+START = "<start>"  # label of the mark that the decoder reads first, whatever token a model uses for it
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a text: `text[start:end]`, in characters."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class LabelledMap:
+    """A map (L,H,T,S) with names for its T rows and S columns."""
+
+    weights: np.ndarray
+    rows: list[str]
+    columns: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceMaps:
+    """The attention of one sentence pair.
+
+    Attributes:
+        id: the name of the pair in its corpus.
+        source: the source sentence.
+        target: what the decoder writes: a translation, or the reference if the pass was forced over it.
+        source_tokens, target_tokens: their tokens, `</s>` included.
+        source_words, target_words: their words.
+        source_word_of_token, target_word_of_token: for each token the index of its word, `None` outside all
+            words.
+        encoder: (L,H,S,S) float32, source tokens -> source tokens.
+        decoder: (L,H,T,T) float32, row i is where target token i is written, column j is the token read
+            there: the start mark for j = 0, else target token j - 1.
+        cross: (L,H,T,S) float32, row i is where target token i is written.
+    """
+
+    id: str
+    source: str
+    target: str
+    source_tokens: list[str]
+    target_tokens: list[str]
+    source_words: list[Word]
+    target_words: list[Word]
+    source_word_of_token: list[int | None]
+    target_word_of_token: list[int | None]
+    encoder: np.ndarray
+    decoder: np.ndarray
+    cross: np.ndarray
+
+    def place(self, place: str) -> np.ndarray:
+        """Return the weights (L,H,T,S) of one place. Raises `UserError` for any other name."""
+        if place not in PLACES:
+            raise UserError(f"no place is called {place!r}; choose from {', '.join(PLACES)}")
+        return getattr(self, place)
+
+    def tokens(self, place: str) -> LabelledMap:
+        """Return the map of a place as it is, with the tokens as names."""
+        weights = self.place(place)
+        rows, columns = self._sides(place)
+        return LabelledMap(weights, rows.tokens, columns.tokens)
+
+    def words(self, place: str) -> LabelledMap:
+        """Return the map of a place merged into words, (L,H,Tw,Sw); see `merge_words`."""
+        weights = self.place(place)
+        rows, columns = self._sides(place)
+        merged = merge_words(weights, rows.word_of_token, columns.word_of_token)
+        return LabelledMap(merged, rows.word_names(), columns.word_names())
+
+    def _sides(self, place: str) -> tuple["_Side", "_Side"]:
+        """Find out what the rows and what the columns of a place are."""
+        source = _Side(self.source_tokens, self.source_words, self.source_word_of_token)
+        written = _Side(self.target_tokens, self.target_words, self.target_word_of_token)
+        read = _Side([START, *written.tokens[:-1]], written.words, [None, *written.word_of_token[:-1]])
+        return {"encoder": (source, source), "decoder": (written, read), "cross": (written, source)}[place]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The rows or the columns of a map."""
+
+    tokens: list[str]
+    words: list[Word]
+    word_of_token: list[int | None]
+
+    def word_names(self) -> list[str]:
+        """Name each group of tokens: by its word, or by the token itself outside all words."""
+        names = []
+        for first, *_ in group_tokens(self.word_of_token):
+            word = self.word_of_token[first]
+            names.append(self.tokens[first] if word is None else self.words[word].text)
+        return names

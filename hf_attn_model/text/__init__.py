@@ -1,0 +1,1 @@
+"""Text: corpora -> sentence pairs -> tokens -> batches."""

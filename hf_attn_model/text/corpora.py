@@ -1,0 +1,197 @@
+"""A corpus of the Hub, of a local file or of the package -> sentence pairs: columns `source` and `target`.
+
+Whatever the origin, rows keep their order, and only pairs with text on both sides are kept; the others are
+counted. Pairs are held in memory as Arrow columns, without a cache on disk: an edited file is read anew.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from reprlib import repr as shortened
+from typing import Any
+
+import datasets
+import pyarrow as pa
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.text.readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
+from hf_attn_model.text.textbook import load_textbook
+
+TEXTBOOK = "textbook:"
+ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentence pairs ready to train on, and what was left out of them.
+
+    Attributes:
+        dataset: string columns `source` and, where a target language was asked for, `target`. The textbook
+            then adds `source_words`, `target_words` (lists of strings) and `sure`, `possible` (lists of 0-based
+            [source word, target word] links).
+        name: the origin in short, e.g. "tatoeba_en-es/train.jsonl.gz".
+        blank: pairs left out because both sides are empty or white space.
+        one_sided: pairs left out because one side is.
+    """
+
+    dataset: datasets.Dataset
+    name: str
+    blank: int
+    one_sided: int
+
+    def summary(self) -> str:
+        """One line to print, e.g. "113,153 pairs from tatoeba_en-es/train.jsonl.gz; left out: 3 blank"."""
+        kind = "pairs" if "target" in self.dataset.column_names else "sentences"
+        counts = {"blank": self.blank, "one-sided": self.one_sided}
+        left_out = ", ".join(f"{count:,} {why}" for why, count in counts.items() if count)
+        return f"{len(self.dataset):,} {kind} from {self.name}" + (f"; left out: {left_out}" if left_out else "")
+
+
+def load_corpus(
+    corpus: str,
+    source_lang: str,
+    target_lang: str | None,
+    split: str = "train",
+    *,
+    config: str | None = None,
+) -> Corpus:
+    """Read sentence pairs, or the sources alone.
+
+    Args:
+        corpus: "textbook:en-es"; a file (`.jsonl`, `.csv`, `.tsv`, `.txt`, each also `.gz`, or `.parquet`);
+            a directory of such files, one for each split; or the id of a data set on the Hub.
+        source_lang: a key of the `translation` column or, where there is none, the name of a column.
+        target_lang: the same for the other side; None reads sources to translate.
+        split: of the textbook or the Hub; in a directory, the name of the file without its suffix; a file
+            is its own only split.
+        config: configuration of a Hub data set that has several.
+
+    Raises:
+        UserError: there is no such corpus, split or language, a row cannot be read, or no pair is left.
+    """
+    if source_lang == target_lang:
+        raise UserError(f"source and target language are both {source_lang!r}: name two languages")
+    if corpus.startswith(TEXTBOOK):
+        return _textbook(corpus, source_lang, target_lang, split)
+    path = Path(corpus).expanduser()
+    if path.is_dir():
+        path = _file_of_split(path, split)
+    if path.exists():
+        name = f"{path.absolute().parent.name}/{path.name}"
+        return _collect(_file_rows(path, source_lang, target_lang), name, source_lang, target_lang)
+    if suffix_of(path) or corpus.startswith((".", "/", "~")):
+        raise UserError(f"{corpus}: no such file or directory")
+    name = "/".join(part for part in (corpus, config, split) if part)
+    return _collect(_hub_rows(corpus, config, split), name, source_lang, target_lang)
+
+
+def _file_of_split(folder: Path, split: str) -> Path:
+    """The file `split` + one of `SUFFIXES`."""
+    files = {path: path.name.removesuffix(suffix) for path in sorted(folder.iterdir()) if (suffix := suffix_of(path))}
+    found = [path for path, stem in files.items() if stem == split]
+    if len(found) > 1:
+        raise UserError(f"{folder}: split {split!r} is in {' and '.join(path.name for path in found)}: name the file")
+    if not found:
+        there = ", ".join(files.values()) or f"none, expected files such as {split}{SUFFIXES[0]}"
+        raise UserError(f"{folder}: no split {split!r}; splits there: {there}")
+    return found[0]
+
+
+def _file_rows(path: Path, source_lang: str, target_lang: str | None) -> Iterator[Row]:
+    if suffix_of(path) not in (".txt", ".txt.gz"):
+        return read_rows(path)
+    if target_lang is not None:
+        raise UserError(f"{path}: plain text has one language; pairs need a .jsonl, .csv, .tsv or .parquet file")
+    return ((where, {source_lang: line}) for where, line in read_lines(path))
+
+
+def _hub_rows(corpus: str, config: str | None, split: str) -> Iterator[Row]:
+    try:
+        dataset = datasets.load_dataset(corpus, config, split=split)
+    except ConnectionError as error:
+        raise UserError(f"{corpus}: no such file here, and the Hub cannot be reached ({error})") from None
+    except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{corpus}: cannot be loaded from the Hub: {reason}") from None
+    return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
+
+
+def _collect(rows: Iterable[Row], name: str, source_lang: str, target_lang: str | None) -> Corpus:
+    """Keep the pairs with text on both sides, count the others."""
+    languages = [source_lang] if target_lang is None else [source_lang, target_lang]
+    counts: Counter[str] = Counter()
+    table = _as_table(_full_pairs(rows, languages, counts), ["source", "target"][: len(languages)])
+    if not table.num_rows:
+        found = f"none of the {counts.total():,} rows has text in {' and '.join(languages)}" if counts else "no rows"
+        raise UserError(f"{name}: an empty corpus ({found})")
+    return Corpus(datasets.Dataset(table), name, counts["blank"], counts["one-sided"])
+
+
+def _full_pairs(rows: Iterable[Row], languages: list[str], counts: Counter[str]) -> Iterator[list[str]]:
+    """The pairs (or single texts) with text everywhere; `counts` receives how many there are of each kind."""
+    for where, row in rows:
+        texts = [] if row is None else [_text(row, language, where) for language in languages]
+        filled = sum(bool(text.strip()) for text in texts)
+        kind = "full" if filled == len(languages) else "one-sided" if filled else "blank"
+        counts[kind] += 1
+        if kind == "full":
+            yield texts
+
+
+def _as_table(pairs: Iterator[list[str]], columns: list[str]) -> pa.Table:
+    """String columns, built piece by piece: Arrow takes far less memory than Python strings."""
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    batches = []
+    while piece := list(islice(pairs, ROWS_AT_ONCE)):
+        batches.append(pa.record_batch([list(texts) for texts in zip(*piece, strict=True)], schema=schema))
+    return pa.Table.from_batches(batches, schema)
+
+
+def _text(row: dict[str, Any], language: str, where: str) -> str:
+    """The text of a row in a language; null counts as empty."""
+    cells = row.get("translation", row)
+    if not isinstance(cells, dict):
+        raise UserError(f"{where}: `translation` is {shortened(cells)}; expected a text for each language")
+    if language not in cells:
+        raise UserError(f"{where}: nothing for language {language!r}; there is {', '.join(map(repr, cells))}")
+    text = cells[language]
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise UserError(f"{where}: {language!r} is {shortened(text)}; expected text")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # "\ud83d" in a JSON file
+        raise UserError(f"{where}: {language!r} has half a surrogate pair at character {error.start}") from None
+    return text
+
+
+def _textbook(corpus: str, source_lang: str, target_lang: str | None, split: str) -> Corpus:
+    """The built-in corpus, in either direction."""
+    pair = corpus.removeprefix(TEXTBOOK)
+    dataset = load_textbook(pair, split)
+    languages = pair.split("-")
+    for language in (source_lang, target_lang):
+        if language is not None and language not in languages:
+            raise UserError(f"{corpus}: nothing for language {language!r}; there is {', '.join(languages)}")
+    name = f"{corpus}/{split}"
+    columns = dataset[:]
+    sentences = {language: [row[language] for row in columns["translation"]] for language in languages}
+    if target_lang is None:
+        return Corpus(datasets.Dataset.from_dict({"source": sentences[source_lang]}), name, 0, 0)
+    words = [columns["source_words"], columns["target_words"]]
+    links = [columns["sure"], columns["possible"]]
+    if source_lang != languages[0]:
+        words.reverse()
+        links = [[sorted([target, source] for source, target in row) for row in rows] for rows in links]
+    pairs = {
+        "source": sentences[source_lang],
+        "target": sentences[target_lang],
+        "source_words": words[0],
+        "target_words": words[1],
+        "sure": links[0],
+        "possible": links[1],
+    }
+    return Corpus(datasets.Dataset.from_dict(pairs), name, 0, 0)

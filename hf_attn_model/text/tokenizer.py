@@ -1,0 +1,120 @@
+"""sentences -> joint subword vocabulary -> `PreTrainedTokenizerFast`.
+
+Byte-pair encoding over characters (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909), one vocabulary for
+both languages. A word carries the space before it (" ball"), and a text that opens with such a word is encoded as
+if a space stood before it, so that a word is the same token wherever it stands. Scripts that put no space between
+words get none: their runs go to BPE whole, which finds 喜歡 by itself. A character outside the vocabulary becomes
+its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from hf_attn_model.errors import UserError
+
+PAD, END = "<pad>", "</s>"
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+CHARACTER_COVERAGE = 0.9995  # of the running text, as SentencePiece advises for large alphabets
+
+# Scripts written without spaces between words (Oniguruma character classes).
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# The same and the full-width punctuation that goes with it: a text that opens with one gets no space in front.
+OPENS_UNSPACED = UNSPACED + r"\x{3000}-\x{303F}\x{FF00}-\x{FFEF}"
+LETTERS = rf"[\p{{L}}\p{{M}}&&[^{UNSPACED}]]+"
+PIECES = "|".join(
+    [
+        rf"[{UNSPACED}]+",
+        rf" ?{LETTERS}(?:['’]{LETTERS})*",  # don't, l’homme
+        r" ?\p{N}",  # a digit alone: 1998 is " 1", "9", "9", "8"
+        r" ?[^\s\p{L}\p{M}\p{N}]",  # a punctuation mark or symbol alone
+        r"\s",
+    ]
+)
+
+
+def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: int = 512) -> PreTrainedTokenizerFast:
+    """Learn one subword vocabulary from sentences of both languages.
+
+    The same sentences in the same order give the same vocabulary. Ids: 0 `<pad>` (which also starts the decoder, as
+    in Marian), 1 `</s>` (appended to every text), 2 to 257 the bytes, then characters and merges. There is no
+    unknown token. "</s>" in a text is text, not the end mark.
+
+    Offsets are character spans of the given text and include the space a token carries. The bytes of one character
+    share its span; special tokens, and a space that is not in the text, have an empty one.
+
+    Args:
+        sentences: raw text; read once.
+        vocab_size: the most entries the vocabulary may have, specials and bytes included; a small corpus may
+            yield fewer.
+        max_length: tokens the model can take (`model_max_length`).
+
+    Raises:
+        UserError: `vocab_size` leaves no room beside the specials and bytes, or there is no text.
+    """
+    fixed = [PAD, END, *BYTES]
+    if vocab_size <= len(fixed):
+        raise UserError(
+            f"vocab_size is {vocab_size}, but {len(fixed)} entries go to the bytes and special tokens:"
+            f" ask for more, e.g. 8000"
+        )
+    sentences = [sentence for sentence in sentences if sentence.strip()]
+    if not sentences:
+        raise UserError("no text to learn a vocabulary from: every sentence is empty")
+
+    alphabet = _alphabet(sentences, most=max(1, (vocab_size - len(fixed)) // 2))
+    tokenizer = _pipeline()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        special_tokens=fixed,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sentences, trainer, length=len(sentences))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_without_byte_matching(tokenizer),
+        pad_token=PAD,
+        eos_token=END,
+        model_max_length=max_length,
+        split_special_tokens=True,  # "</s>" in a text is four pieces, not the end mark
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _alphabet(sentences: list[str], most: int) -> list[str]:
+    """The most frequent characters that cover `CHARACTER_COVERAGE` of the text; ties in code point order."""
+    counts = Counter(character for sentence in sentences for character in sentence)
+    counts[" "] += len(sentences)  # the one put in front
+    allowed_misses = (1 - CHARACTER_COVERAGE) * counts.total()
+    ranked = sorted(counts, key=lambda character: (-counts[character], character))
+    kept = ranked[:most]
+    misses = sum(counts[character] for character in ranked[most:])
+    while len(kept) > 1 and misses + counts[kept[-1]] <= allowed_misses:
+        misses += counts[kept.pop()]
+    return kept
+
+
+def _pipeline() -> Tokenizer:
+    """An untrained tokenizer that loses nothing on the way from text to pieces and back."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(Regex(rf"\A(?=[^{OPENS_UNSPACED}])"), " ")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(content=" ", left=1, right=0)]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", pair=f"$A {END} $B {END}", special_tokens=[(END, 1)]
+    )
+    return tokenizer
+
+
+def _without_byte_matching(trained: Tokenizer) -> Tokenizer:
+    """Make the bytes plain entries: as the trainer's special tokens they would match "<0x41>" in a text."""
+    saved = json.loads(trained.to_str())
+    saved["added_tokens"] = [token for token in saved["added_tokens"] if token["content"] in (PAD, END)]
+    return Tokenizer.from_str(json.dumps(saved))

@@ -1,0 +1,95 @@
+"""text -> words -> which word each token belongs to.
+
+A span is a half-open pair of character positions, as in the tokenizer's offset mapping: `text[start:end]`. Word
+boundaries follow the defaults of Unicode Standard Annex #29 (https://unicode.org/reports/tr29/), except that a
+hyphen inside a word does not end it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import regex
+
+from hf_attn_model.errors import UserError
+
+Span = tuple[int, int]
+
+# Scripts whose words only a dictionary could tell apart; katakana is not among them, as its runs are words.
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+JOINERS = r"\u200c\u200d\u00ad"  # inside a word, and invisible: zero-width (non-)joiner, soft hyphen
+WORD = regex.compile(
+    rf"""(?xV1)
+      \p{{Nd}}+ (?: [.,] \p{{Nd}}+ )+                        # 3.14  1,000
+    | [{UNSPACED}] \p{{M}}*                                  # 我
+    | (?: (?! [{UNSPACED}] ) [\p{{L}}\p{{M}}\p{{N}}{JOINERS}] )+
+      (?: ['’‐-] (?: (?! [{UNSPACED}] ) [\p{{L}}\p{{M}}\p{{N}}{JOINERS}] )+ )*  # don't  mother-in-law
+    | (?! [\s\p{{Cc}}\p{{Cf}}] ) \X                          # a punctuation mark, an emoji
+    """
+)
+
+
+def split_words(text: str) -> list[Span]:
+    """The words of a text, in order, as character spans.
+
+    A word is a run of letters, marks and digits with the apostrophes and hyphens inside it, or a decimal number.
+    In scripts without spaces (Han, hiragana, Thai, Lao, Khmer, Burmese) each character with its marks is a word.
+    Every punctuation mark and every symbol or emoji is a word. White space and invisible characters are in none.
+    """
+    return [match.span() for match in WORD.finditer(text)]
+
+
+def locate_words(text: str, words: Iterable[str]) -> list[Span]:
+    """Where the given words stand in the text: each at its first occurrence after the one before.
+
+    Raises:
+        UserError: a word does not follow in the text, or is empty.
+    """
+    spans: list[Span] = []
+    end = 0
+    for number, word in enumerate(words, start=1):
+        start = text.find(word, end) if word else -1
+        if start < 0:
+            raise UserError(f"word {number}, {word!r}, does not follow in the text {text[end:]!r}")
+        end = start + len(word)
+        spans.append((start, end))
+    return spans
+
+
+def word_of_token(offsets: Iterable[Span], spans: Sequence[Span]) -> list[int | None]:
+    """For each token the index of the word it shares most characters with; of equals, the first.
+
+    Args:
+        offsets: the span of each token, as `tokenizer(text, return_offsets_mapping=True)` gives it.
+        spans: the words, in order and without overlap.
+
+    Returns:
+        One index for each token; None for special tokens and for white space alone.
+    """
+    owner = _owners(spans)
+    owners = (Counter(owner[place] for place in range(*token) if place in owner) for token in offsets)
+    return [max(shared, key=shared.__getitem__) if shared else None for shared in owners]
+
+
+def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
+    """Join neighbouring words that one token covers, so that no word is left without a token.
+
+    It matters where words are single characters: with the token 喜歡, the words 喜 and 歡 become one.
+    """
+    owner = _owners(spans)
+    joined_to_next: set[int] = set()
+    for token in offsets:
+        touched = [owner[place] for place in range(*token) if place in owner]
+        if touched:
+            joined_to_next.update(range(touched[0], touched[-1]))
+    joined: list[Span] = []
+    for index, (start, end) in enumerate(spans):
+        if index - 1 in joined_to_next:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _owners(spans: Sequence[Span]) -> dict[int, int]:
+    """Character position -> index of its word."""
+    return {place: index for index, span in enumerate(spans) for place in range(*span)}

@@ -1,0 +1,1 @@
+"""Training: a recipe -> Trainer -> checkpoint, scores and model card."""

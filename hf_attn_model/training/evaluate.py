@@ -1,0 +1,46 @@
+"""model, corpus -> translations -> BLEU, chrF and exact match, with what a reader needs to repeat them."""
+
+import time
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..text.corpora import Corpus
+from ..translate import translate
+from . import provenance
+from .metrics import load_translation_metric
+
+
+def evaluate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    target_lang: str,
+    *,
+    num_beams: int,
+    batch_size: int = 64,
+    progress: bool = False,
+) -> tuple[dict[str, Any], list[str]]:
+    """Translate the sources of a corpus and score the translations against its targets.
+
+    Returns:
+        the scores (`bleu` and `chrf` in 0..100 with their sacreBLEU signatures, `exact_match` in percent of the
+        sentences, `sentences`, `num_beams`, `seconds`, the `command`), and the translations in the order of the corpus.
+    """
+    sources, references = list(corpus.dataset["source"]), list(corpus.dataset["target"])
+    start = time.perf_counter()
+    translations = translate(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size, progress=progress)
+    seconds = time.perf_counter() - start
+
+    metric = load_translation_metric()
+    scores = metric.compute(predictions=translations, references=references, target_lang=target_lang)
+    exact = sum(ours == theirs.strip() for ours, theirs in zip(map(str.strip, translations), references, strict=True))
+    result = {
+        "command": provenance.command(),
+        **scores,
+        "exact_match": round(100 * exact / len(sources), 2),
+        "sentences": len(sources),
+        "num_beams": num_beams,
+        "seconds": round(seconds, 1),
+    }
+    return result, translations

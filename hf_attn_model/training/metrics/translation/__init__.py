@@ -1,0 +1,1 @@
+"""An `evaluate` module: `evaluate.load` takes this folder."""

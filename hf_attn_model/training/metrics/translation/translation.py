@@ -1,0 +1,74 @@
+"""Corpus BLEU and chrF, each with the signature that makes the number comparable.
+
+`evaluate` loads this file by its path and runs a copy, so it imports nothing relative.
+"""
+
+from itertools import zip_longest
+
+import datasets
+import evaluate
+from sacrebleu.metrics import BLEU, CHRF
+
+from hf_attn_model.errors import UserError
+
+DESCRIPTION = "Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) by sacreBLEU, with their signatures."
+
+INPUTS = """
+Args:
+    predictions: list[str], one translation for each sentence, not tokenized.
+    references: list[str], or list[list[str]] with at least one reference for each sentence.
+    target_lang: language of the translations; it chooses BLEU's words as sacreBLEU advises: `tokenize=zh` for "zh",
+        `ja-mecab` for "ja", `ko-mecab` for "ko", `13a` for all others. A region or script ("zh-TW") changes nothing.
+    lowercase: whether case is ignored.
+Returns:
+    dict with `bleu` and `chrf`, floats from 0 to 100, and `bleu_signature` and `chrf_signature`.
+Raises:
+    UserError: a sentence has no reference, or the language's tokenizer is not installed.
+"""
+
+CITATION = """
+@inproceedings{post-2018-call, title = "A Call for Clarity in Reporting {BLEU} Scores", author = "Post, Matt",
+  booktitle = "Proceedings of the Third Conference on Machine Translation", year = "2018",
+  url = "https://aclanthology.org/W18-6319", pages = "186--191"}
+"""
+
+
+class TranslationMetric(evaluate.Metric):
+    """BLEU and chrF of a whole corpus, as `evaluate.load` returns it."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=DESCRIPTION,
+            citation=CITATION,
+            inputs_description=INPUTS,
+            features=[
+                datasets.Features({"predictions": text, "references": datasets.List(text)}),
+                datasets.Features({"predictions": text, "references": text}),
+            ],
+            reference_urls=["https://github.com/mjpost/sacrebleu"],
+        )
+
+    def _compute(
+        self,
+        predictions: list[str],
+        references: list[str] | list[list[str]],
+        target_lang: str = "",
+        lowercase: bool = False,
+    ) -> dict[str, float | str]:
+        for_each = [[texts] if isinstance(texts, str) else texts for texts in references]
+        if not all(for_each):
+            raise UserError(f"sentence {for_each.index([]) + 1} has no reference to compare with")
+        streams = list(zip_longest(*for_each))  # sacreBLEU wants all first references, all second ones, ...
+        language = target_lang.replace("_", "-").split("-")[0].lower()
+        try:
+            bleu = BLEU(lowercase=lowercase, trg_lang=language)
+        except RuntimeError as error:
+            raise UserError(f"BLEU for {target_lang!r}: {' '.join(str(error).split())}") from None
+        chrf = CHRF(lowercase=lowercase)
+        return {
+            "bleu": bleu.corpus_score(predictions, streams).score,
+            "bleu_signature": str(bleu.get_signature()),
+            "chrf": chrf.corpus_score(predictions, streams).score,
+            "chrf_signature": str(chrf.get_signature()),
+        }

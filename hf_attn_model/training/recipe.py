@@ -1,0 +1,120 @@
+"""A recipe: everything that one training needs, from a YAML file, each value overridable as `key=value`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from transformers import Seq2SeqTrainingArguments
+from yaml import YAMLError
+
+from ..errors import UserError
+from ..model import AttnConfig
+
+RECIPES = Path(__file__).with_name("recipes")
+RECIPE_FILE = "recipe.yaml"  # beside a trained model
+
+
+@dataclass
+class Recipe:
+    """What to train on, what to train, and how.
+
+    Args:
+        name: of the recipe.
+        corpus: `textbook:en-es`, a folder with one file per split, a file, or a dataset id on the Hub.
+        source_lang, target_lang: language codes, naming the columns of the corpus.
+        vocab_size: largest number of subwords.
+        config: of a Hub dataset that has several.
+        train_split, dev_split, test_split: names of the splits.
+        max_length: longest sentence in tokens, end mark included; longer pairs are left out of training and counted.
+        max_tokens: source and target tokens of a batch, padding included.
+        label_smoothing: share of the target distribution spread evenly over the vocabulary, in training only.
+        early_stopping_patience: evaluations without a better dev loss after which training ends.
+        num_beams: of the translations that are scored and shown.
+        license: of the training data, for the model card.
+        model: fields of `AttnConfig`.
+        training: fields of `transformers.Seq2SeqTrainingArguments`.
+    """
+
+    name: str
+    corpus: str
+    source_lang: str
+    target_lang: str
+    vocab_size: int
+    config: str | None = None
+    train_split: str = "train"
+    dev_split: str = "dev"
+    test_split: str = "test"
+    max_length: int = 128
+    max_tokens: int = 4096
+    label_smoothing: float = 0.1
+    early_stopping_patience: int = 5
+    num_beams: int = 5
+    license: str = "unknown"
+    model: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the recipe beside the model, where `recipe_of` reads it again."""
+        (folder / RECIPE_FILE).write_text(OmegaConf.to_yaml(OmegaConf.structured(self)), encoding="utf-8")
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes in the package."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe of the package by name, or a YAML file by path, and put the overrides in place.
+
+    Args:
+        name_or_path: one of `recipe_names()`, or a path that ends in `.yaml`.
+        overrides: such as `["max_tokens=2048", "model.d_model=64"]`; values are YAML.
+
+    Raises:
+        UserError: no such recipe, an unknown or missing key, or a value of the wrong type.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        where, path = name_or_path, Path(name_or_path)
+        if not path.is_file():
+            raise UserError(f"there is no recipe file {name_or_path}")
+    elif name_or_path in recipe_names():
+        where, path = f"recipe {name_or_path}", RECIPES / f"{name_or_path}.yaml"
+    else:
+        names = ", ".join(recipe_names())
+        raise UserError(f'there is no recipe "{name_or_path}": name one of {names}, or a .yaml file')
+
+    for override in overrides:
+        if "=" not in override:
+            raise UserError(f'"{override}" is no override: write key=value, such as training.learning_rate=1e-3')
+    try:
+        config = OmegaConf.create(path.read_text(encoding="utf-8"))
+        config = cast(DictConfig, OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides))))
+        _refuse_unknown(config, [item.name for item in fields(Recipe)], where, "")
+        recipe = OmegaConf.merge(Recipe, config)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+
+    if missing := OmegaConf.missing_keys(recipe):
+        raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
+    _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")
+    arguments = [item.name for item in fields(Seq2SeqTrainingArguments)]
+    _refuse_unknown(recipe.training, arguments, where, "training.")
+    return cast(Recipe, OmegaConf.to_object(recipe))
+
+
+def recipe_of(model: str | Path) -> Recipe | None:
+    """Read the recipe beside a model trained here; `None` for a model of other origin."""
+    path = Path(model) / RECIPE_FILE
+    return load_recipe(str(path)) if path.is_file() else None
+
+
+def _refuse_unknown(given: Iterable[str], known: list[str], where: str, prefix: str) -> None:
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=3)
+            hint = f": did you mean {' or '.join(prefix + item for item in close)}?" if close else ""
+            raise UserError(f"{where} knows no {prefix}{name}{hint}")

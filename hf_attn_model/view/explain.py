@@ -1,0 +1,106 @@
+"""explain: follow one word of a sentence through one attention head of the live model.
+
+Shapes: D d_model, T queries, S keys.
+"""
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.maps.forced import force_and_record
+from hf_attn_model.maps.record import place_of
+from hf_attn_model.maps.sentence import PLACES, SentenceMaps
+from hf_attn_model.translate import translate
+from hf_attn_model.view.labels import show_token
+from hf_attn_model.view.walkthrough import Walkthrough
+
+
+def explain(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    source: str,
+    word: str,
+    *,
+    place: str = "encoder",
+    layer: int = 0,
+    head: int = 0,
+    target: str | None = None,
+) -> str:
+    """Follow one word through one attention head, step by step, in at most 100 columns of text.
+
+    Args:
+        model: an encoder-decoder model whose attention modules have q_proj, k_proj, v_proj and out_proj.
+        tokenizer: its tokenizer.
+        source: the sentence to translate.
+        word: whose query to follow: a word of the source for the place "encoder", else a word of the target;
+            or the end mark. If it occurs more than once, its first occurrence.
+        place: "encoder", "decoder" or "cross".
+        layer, head: counted from 0.
+        target: the translation; `None` lets the model translate, greedily.
+
+    Raises:
+        UserError: the word is not in its sentence, or there is no such place, layer or head.
+    """
+    if place not in PLACES:
+        raise UserError(f"no place is called {place!r}; choose from {', '.join(PLACES)}")
+    attention = _find_attention(model, place, layer, head)
+    if target is None:
+        target = "" if place == "encoder" else translate(model, tokenizer, [source], num_beams=1)[0]
+    seen: dict[str, torch.Tensor] = {}
+    hooks = [
+        attention.q_proj.register_forward_pre_hook(lambda _, args: seen.update(queried=args[0][0])),
+        attention.k_proj.register_forward_pre_hook(lambda _, args: seen.update(looked_at=args[0][0])),
+        attention.out_proj.register_forward_hook(lambda _, args, output: seen.update(output=output[0])),
+    ]
+    try:
+        (maps,), record = force_and_record(model, tokenizer, [source], [target])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    labelled = maps.tokens(place)
+    walkthrough = Walkthrough(
+        maps=maps,
+        place=place,
+        layer=layer,
+        head=head,
+        rows=[show_token(token) for token in labelled.rows],
+        columns=[show_token(token) for token in labelled.columns],
+        steps=getattr(record[0], place)[layer, head],
+        heads=getattr(record[0], place)[layer].query.shape[0],
+        **seen,
+    )
+    return walkthrough.write(word, _find_word(maps, place, word))
+
+
+def _find_attention(model: PreTrainedModel, place: str, layer: int, head: int) -> Any:
+    """Find the attention module of a place and layer: one with q_proj, k_proj, v_proj, out_proj and num_heads."""
+    modules = [
+        (where[1], module)
+        for path, module in model.named_modules()
+        if (where := place_of(path)) and where[0] == place and hasattr(module, "q_proj")
+    ]
+    if not modules:
+        raise UserError(f"{type(model).__name__} has no {place} attention with a q_proj; explain cannot look inside")
+    found = dict(modules).get(layer)
+    if found is None:
+        raise UserError(f"the {place} has layers 0 to {len(modules) - 1}, not {layer}")
+    if not 0 <= head < found.num_heads:
+        raise UserError(f"the {place} has heads 0 to {found.num_heads - 1}, not {head}")
+    return found
+
+
+def _find_word(maps: SentenceMaps, place: str, word: str) -> list[int]:
+    """Find the tokens of a word, or of the end mark."""
+    side = "source" if place == "encoder" else "target"
+    tokens, words = getattr(maps, f"{side}_tokens"), getattr(maps, f"{side}_words")
+    indices = getattr(maps, f"{side}_word_of_token")
+    for same in (str, str.casefold):
+        for index, candidate in enumerate(words):
+            if same(candidate.text) == same(word) and index in indices:
+                return [position for position, owner in enumerate(indices) if owner == index]
+    if word == tokens[-1]:
+        return [len(tokens) - 1]
+    there = ", ".join(dict.fromkeys([candidate.text for candidate in words] + tokens[-1:]))
+    raise UserError(f"no word {word!r} in the {side} {getattr(maps, side)!r}; choose from: {there}")

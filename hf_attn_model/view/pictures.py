@@ -1,0 +1,42 @@
+"""A sentence with its maps -> a picture file."""
+
+import os
+from pathlib import Path
+
+from ..errors import UserError
+from ..maps.sentence import SentenceMaps
+from .heatmap import plot_attention, plot_places
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def save_picture(
+    record: SentenceMaps,
+    path: str | os.PathLike,
+    place: str | None = None,
+    layer: int | None = None,
+    head: int | None = None,
+    merge_words: bool = True,
+) -> None:
+    """Draw one place, or all three side by side, into a PNG, SVG or PDF file; its folder is made if need be.
+
+    Args:
+        record, layer, head, merge_words: see `plot_attention`.
+        path: the file; its suffix chooses the format.
+        place: "encoder", "decoder" or "cross"; `None` for all three.
+
+    Raises:
+        UserError: no such place, layer or head, another suffix, or a file that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: pictures end in {', '.join(FORMATS)}")
+    if place is None:
+        figure = plot_places(record, layer, head, merge_words)
+    else:
+        figure = plot_attention(record, place, layer, head, merge_words)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error

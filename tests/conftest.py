@@ -1,0 +1,69 @@
+"""What several rooms test with: a small corpus, its recipe, and a translator trained on it."""
+
+import json
+import os
+
+import pytest
+import torch
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
+torch.set_num_threads(1)
+
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven"]
+ZAHLEN = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben"]
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """A folder with splits of a language in which one counts backwards."""
+    folder = tmp_path_factory.mktemp("counting")
+    pairs = [
+        {"en": f"{NUMBERS[a]} {NUMBERS[b]} {NUMBERS[c]}", "de": f"{ZAHLEN[c]} {ZAHLEN[b]} {ZAHLEN[a]}"}
+        for a in range(7)
+        for b in range(7)
+        for c in range(7)
+    ]
+    splits = {"train": pairs, "dev": pairs[::31], "test": pairs[::53]}
+    for split, rows in splits.items():
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def make_recipe(corpus, folder, max_steps=24, eval_steps=8):
+    """A recipe for a tiny model on the counting corpus."""
+    from hf_attn_model.training.recipe import load_recipe
+
+    path = folder / "counting.yaml"
+    path.write_text(f"""
+name: counting
+corpus: {corpus}
+source_lang: en
+target_lang: de
+license: apache-2.0
+vocab_size: 300
+max_tokens: 211
+num_beams: 2
+model: {{d_model: 22, encoder_layers: 1, decoder_layers: 2, encoder_attention_heads: 2, decoder_attention_heads: 2,
+  encoder_ffn_dim: 17, decoder_ffn_dim: 19, max_position_embeddings: 31}}
+training: {{max_steps: {max_steps}, eval_steps: {eval_steps}, logging_steps: 4, learning_rate: 1.0e-2, bf16: false,
+  disable_tqdm: true}}
+""")
+    return load_recipe(str(path))
+
+
+@pytest.fixture
+def small_recipe(corpus, tmp_path):
+    return make_recipe(corpus, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def translator_folder(corpus, tmp_path_factory):
+    """The folder of a translator with a few hundred steps on the counting corpus."""
+    from hf_attn_model.training.card import write_card
+    from hf_attn_model.training.train import train
+
+    folder = tmp_path_factory.mktemp("translator") / "counting"
+    recipe = make_recipe(corpus, tmp_path_factory.mktemp("recipe"), max_steps=150, eval_steps=50)
+    write_card(train(recipe, folder))
+    return folder

@@ -1,0 +1,129 @@
+"""One teacher-forced pass against the model run sentence by sentence with eager attention."""
+
+import numpy as np
+import pytest
+import torch
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.maps.forced import force
+from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
+from hf_attn_model.text.tokenizer import train_tokenizer
+
+SOURCES = ["The ball is blue.", "I love my dog", "My dog drank warm milk!"]
+MILK_WORDS = ["My", "dog", "drank", "warm", "milk", "!"]
+TARGETS = ["La bola es azul.", "我喜歡我的狗", "Mi perro bebió leche tibia"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(SOURCES + TARGETS, vocab_size=300)
+
+
+@pytest.fixture
+def model(tokenizer):
+    torch.manual_seed(3)
+    sizes = {"encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 3, "decoder_attention_heads": 2}
+    config = AttnConfig(
+        vocab_size=len(tokenizer),
+        d_model=11,
+        head_dim=5,
+        encoder_ffn_dim=13,
+        decoder_ffn_dim=17,
+        max_position_embeddings=41,
+        dropout=0.5,
+        **sizes,
+    )
+    return AttnForConditionalGeneration(config)
+
+
+def test_maps_equal_eager_ones_of_each_sentence_alone(model, tokenizer):
+    records = force(model, tokenizer, SOURCES, TARGETS)
+    model.eval()
+    model.set_attn_implementation("eager")
+    for record in records:
+        output = model(
+            **tokenizer(record.source, return_tensors="pt"),
+            labels=tokenizer(text_target=record.target, return_tensors="pt").input_ids,
+            output_attentions=True,
+        )
+        for place in PLACES:
+            expected = torch.stack(output[f"{place}_attentions"])[:, 0].detach().numpy()
+            np.testing.assert_allclose(record.place(place), expected, atol=2e-6)
+
+
+def test_rows_and_columns_are_named_as_the_conventions_say(model, tokenizer):
+    record = force(model, tokenizer, SOURCES[:1], TARGETS[:1], ids=["ball"])[0]
+    assert record.id == "ball"
+    assert record.source_tokens == tokenizer.convert_ids_to_tokens(tokenizer(SOURCES[0]).input_ids)
+    source, written = record.source_tokens, record.target_tokens
+    read = ["<start>", *written[:-1]]
+    assert source[-1] == written[-1] == "</s>"
+    for place, rows, columns in (("encoder", source, source), ("decoder", written, read), ("cross", written, source)):
+        by_token = record.tokens(place)
+        assert (by_token.rows, by_token.columns) == (rows, columns)
+        assert by_token.weights.shape[2:] == (len(rows), len(columns))
+
+
+def test_words_are_those_of_the_text(model, tokenizer):
+    ball, dog, milk = force(model, tokenizer, SOURCES, TARGETS)
+    source, target = ["The", "ball", "is", "blue", ".", "</s>"], ["La", "bola", "es", "azul", "."]
+    assert ball.source_tokens[0] == " "  # a space alone goes with the word after it
+    assert (ball.words("encoder").rows, ball.words("encoder").columns) == (source, source)
+    assert (ball.words("cross").rows, ball.words("cross").columns) == ([*target, "</s>"], source)
+    assert (ball.words("decoder").rows, ball.words("decoder").columns) == ([*target, "</s>"], ["<start>", *target])
+    assert "".join(dog.words("cross").rows) == "我喜歡我的狗</s>"
+    assert [milk.source[word.start : word.end] for word in milk.source_words] == MILK_WORDS
+    for record in (ball, dog, milk):
+        for place in PLACES:
+            np.testing.assert_allclose(record.words(place).weights.sum(axis=-1), 1, rtol=1e-5)
+
+
+def test_words_that_share_a_token_are_one_word(model):
+    whole = train_tokenizer(["喜歡", "我", "狗"] * 2, vocab_size=275)
+    assert "喜歡" in whole.get_vocab()
+    record = force(model, whole, ["dog"], ["我喜歡狗"])[0]
+    assert record.words("cross").rows == ["我", "喜歡", "狗", "</s>"]
+
+
+def test_the_model_is_left_as_it_was(model, tokenizer):
+    model.train()
+    model.model.encoder.eval()
+    modes = [module.training for module in model.modules()]
+    first, second = (force(model, tokenizer, SOURCES, TARGETS)[0].cross for _ in range(2))
+    np.testing.assert_array_equal(first, second)  # no dropout
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_empty_sentences_have_their_end_mark(model, tokenizer):
+    record = force(model, tokenizer, ["", "dog"], ["perro", ""])[0]
+    assert record.source_tokens == ["</s>"]
+    assert record.encoder.shape == (2, 3, 1, 1)
+    assert force(model, tokenizer, [], []) == []
+
+
+def test_no_sentence_is_cut(model, tokenizer):
+    with pytest.raises(UserError, match="sentence b: the source has 102 tokens, the model 41 positions"):
+        force(model, tokenizer, ["dog", "dog! " * 50], ["perro", "perro"], ids=["a", "b"])
+    with pytest.raises(UserError, match=r"sentence 0: the target has \d+ tokens"):
+        force(model, tokenizer, ["dog"], ["perro! " * 50])
+
+
+def test_lists_that_do_not_pair_up_are_refused(model, tokenizer):
+    with pytest.raises(UserError, match="3 sources, 2 targets and 3 ids"):
+        force(model, tokenizer, SOURCES, TARGETS[:2])
+
+
+def test_a_tokenizer_without_offsets_is_refused(model, tokenizer):
+    class SlowTokenizer:
+        is_fast = False
+
+    with pytest.raises(UserError, match="SlowTokenizer cannot tell where a token comes from"):
+        force(model, SlowTokenizer(), SOURCES, TARGETS)
+
+
+def test_unknown_places_are_refused(model, tokenizer):
+    record = force(model, tokenizer, SOURCES, TARGETS)[0]
+    for ask in (record.place, record.words, record.tokens):
+        with pytest.raises(UserError, match="no place is called 'self'; choose from encoder, decoder, cross"):
+            ask("self")

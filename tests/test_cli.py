@@ -1,0 +1,184 @@
+"""`hf-attn` as people type it: what it prints, what it writes, and how it answers mistakes."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hf_attn_model.cli import main
+from hf_attn_model.maps import open_maps
+
+SENTENCES = ["two seven one", "", "six six three"]
+
+
+def run(capsys, *arguments):
+    """Run `hf-attn`; returns the exit status, standard output and standard error."""
+    status = main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def one_line(text):
+    return text.startswith("hf-attn: ") and text.count("\n") == 1 and "Traceback" not in text
+
+
+@pytest.fixture
+def sentences_file(tmp_path):
+    path = tmp_path / "sentences.txt"
+    path.write_text("".join(sentence + "\n" for sentence in SENTENCES))
+    return path
+
+
+def test_train_evaluate_and_the_card(small_recipe, tmp_path, capsys, corpus):
+    folder = tmp_path / "run"
+    recipe = tmp_path / "counting.yaml"
+    assert run(capsys, "train", recipe, "training.max_steps=8", "--out", folder)[0] == 0
+    assert json.loads((folder / "training.json").read_text())["steps"] == 8
+
+    translations = tmp_path / "translations.txt"
+    status, out, _ = run(capsys, "evaluate", folder, "--translations", translations, "--num-beams", 1)
+    assert status == 0
+    scores = json.loads(out[out.index("{") :])
+    assert scores == json.loads((folder / "evaluation.json").read_text())
+    assert len(translations.read_text().splitlines()) == scores["sentences"] == 7
+    assert f"{scores['bleu']:.2f}" in (folder / "README.md").read_text()
+
+    before = (folder / "evaluation.json").read_text()
+    assert run(capsys, "evaluate", folder, "--split", "dev")[0] == 0
+    assert (folder / "evaluation.json").read_text() == before, "another split must not pass for the test set"
+
+
+def test_translate_an_argument_a_file_and_standard_input_alike(translator_folder, sentences_file, capsys, monkeypatch):
+    by_argument = [run(capsys, "translate", translator_folder, sentence)[1].rstrip("\n") for sentence in SENTENCES[::2]]
+    status, by_file, _ = run(capsys, "translate", translator_folder, "--file", sentences_file)
+    assert status == 0
+    assert by_file == f"{by_argument[0]}\n\n{by_argument[1]}\n"
+
+    stdin = io.TextIOWrapper(io.BytesIO(sentences_file.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert run(capsys, "translate", translator_folder)[1] == by_file
+
+
+def test_translate_in_chunks_keeps_the_lines(translator_folder, tmp_path, capsys, monkeypatch):
+    lines = ["one", "", "two three", "four", "", "five six seven", "one two"]
+    path = tmp_path / "lines.txt"
+    path.write_bytes("\r\n".join(lines).encode())
+    whole = run(capsys, "translate", translator_folder, "--file", path)[1]
+    monkeypatch.setattr("hf_attn_model.cli.TRANSLATE_AT_ONCE", 3)
+    assert run(capsys, "translate", translator_folder, "--file", path)[1] == whole
+    assert [bool(line) for line in whole.splitlines()] == [bool(line) for line in lines]
+
+
+def test_export_then_view(translator_folder, sentences_file, corpus, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    assert run(capsys, "export", translator_folder, "--data", sentences_file, "--out", maps)[0] == 0
+    records = open_maps(maps)
+    assert [record.source for record in records] == ["two seven one", "six six three"]
+    np.testing.assert_allclose(records[0].cross.sum(-1), 1, atol=1e-6)
+    translation = run(capsys, "translate", translator_folder, "two seven one")[1].rstrip("\n")
+    assert records[0].target == translation
+
+    picture = tmp_path / "pictures" / "first.png"
+    assert run(capsys, "view", maps, "--index", 1, "--out", picture)[0] == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_export_over_the_references(translator_folder, corpus, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    status = run(capsys, "export", translator_folder, "--data", corpus, "--forced", "--out", maps)[0]
+    assert status == 0
+    references = [json.loads(line)["de"] for line in (corpus / "test.jsonl").read_text().splitlines()]
+    assert [record.target for record in open_maps(maps)] == references
+
+
+def test_view_of_a_model(translator_folder, tmp_path, capsys):
+    picture = tmp_path / "cross.svg"
+    arguments = ["two three", "--place", "cross", "--layer", 1, "--head", 0, "--target", "drei zwei"]
+    status, out, _ = run(capsys, "view", translator_folder, *arguments, "--out", picture)
+    assert status == 0
+    assert "drei zwei" in out
+    assert "<svg" in picture.read_text()
+
+
+def test_explain(translator_folder, capsys):
+    status, out, _ = run(capsys, "explain", translator_folder, "two seven one", "--word", "seven")
+    assert status == 0
+    assert "softmax" in out
+
+
+MISTAKES = [
+    (["train", "texbook", "--out", "{new}"], 'there is no recipe "texbook"'),
+    (["train", "textbook-en-es", "vocab_sise=3", "--out", "{new}"], "did you mean vocab_size"),
+    (["train", "textbook-en-es", "--out", "{full}"], "is not empty"),
+    (["train", "textbook-en-es", "--out", "{new}", "--resume"], "no checkpoint to resume from"),
+    (["train", "tatoeba-en-es", "--out", "{new}"], "needs a value for corpus"),
+    (["train", "tatoeba-en-es", "corpus=./nowhere", "--out", "{new}"], "nowhere"),
+    (["evaluate", "{new}"], "give --source-lang"),
+    (["evaluate", "{model}", "--split", "tset"], "tset"),
+    (["evaluate", "{model}", "--num-beams", "0"], "--num-beams must be at least 1"),
+    (["translate", "{new}", "one"], "cannot load a translator"),
+    (["translate", "{model}", "--file", "{new}"], "No such file"),
+    (["translate", "{model}", "--file", "{latin}"], "line 2: not UTF-8"),
+    (["translate", "{model}", "one " * 50], "line 1 has"),
+    (["export", "{model}", "--data", "{new}.jsonl", "--out", "{new}"], "no such file"),
+    (["export", "{model}", "--data", "{empty}", "--out", "{new}"], "empty.jsonl"),
+    (["export", "{model}", "--data", "{text}", "--out", "{full}"], "is not empty"),
+    (["export", "{model}", "--data", "{text}", "--forced", "--out", "{new}"], "plain text has one language"),
+    (["view", "{model}"], "give a sentence"),
+    (["view", "{model}", "one", "--layer", "7", "--out", "{new}.png"], "layer"),
+    (["view", "{model}", "one", "--out", "{new}.bmp"], "pictures end in"),
+    (["explain", "{model}", "two one", "--word", "blue"], "blue"),
+    (["explain", "{model}", "two one", "--word", "two", "--head", "5"], "head"),
+    (["demo", "{recipe}"], "no recipe on the built-in corpus"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES])
+def test_a_mistake_gets_one_line_and_status_2(arguments, message, translator_folder, tmp_path, capsys):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "letter.txt").write_text("keep me")
+    (tmp_path / "latin.txt").write_bytes("one\nfünf\n".encode("latin-1"))
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "text.txt").write_text("one two\n")
+    places = {
+        "new": tmp_path / "new",
+        "full": full,
+        "model": translator_folder,
+        "latin": tmp_path / "latin.txt",
+        "empty": tmp_path / "empty.jsonl",
+        "text": tmp_path / "text.txt",
+        "recipe": translator_folder / "recipe.yaml",
+    }
+    status, _, error = run(capsys, *[argument.format(**places) for argument in arguments])
+    assert status == 2
+    last = error.splitlines(keepends=True)[-1]
+    assert one_line(last), error
+    assert message in last
+    assert [path.name for path in full.iterdir()] == ["letter.txt"]
+
+
+def test_interrupting_ends_without_a_traceback(translator_folder, capsys, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hf_attn_model.translate.translate", interrupt)
+    status, _, error = run(capsys, "translate", translator_folder, "one")
+    assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
+
+
+def test_a_closed_pipe_ends_quietly(translator_folder):
+    command = f"{sys.executable} -m hf_attn_model.cli translate {translator_folder} one two three | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "translate", "export", "view", "explain"])
+def test_every_verb_has_help(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+    assert caught.value.code == 0
+    assert "usage: hf-attn " + verb in capsys.readouterr().out

@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.training import train as training
+from hf_attn_model.training.card import write_card
+from hf_attn_model.training.recipe import recipe_of
+
+
+@pytest.fixture
+def out(small_recipe, tmp_path):
+    return training.train(small_recipe, tmp_path / "run")
+
+
+def test_leaves_the_best_checkpoint_loadable_from_the_folder(out, small_recipe):
+    model = AutoModelForSeq2SeqLM.from_pretrained(out)
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    assert model.config.vocab_size == len(tokenizer)
+    batch = tokenizer("one two three", text_target="drei zwei eins", return_tensors="pt")
+    assert model(**batch).loss < torch.tensor(float(len(tokenizer))).log()
+
+    record = json.loads((out / training.TRAINING_FILE).read_text())
+    states = [json.loads(path.read_text()) for path in out.glob("checkpoint-*/trainer_state.json")]
+    assert record["best_dev_loss"] == min(state["best_metric"] for state in states)
+    assert record["steps"] == 24
+    assert record["tokens"] > 0
+    assert recipe_of(out) == small_recipe
+    assert list(out.glob("runs/*/events*")), "no TensorBoard log"
+
+
+def test_resumed_training_equals_an_uninterrupted_one(small_recipe, tmp_path, out, monkeypatch):
+    """Stopped in the middle of an epoch, and dropout on: same batches, same random numbers."""
+
+    class Stop(Exception):
+        pass
+
+    def interrupt(trainer, *args, **kwargs):
+        if trainer.state.global_step == 13:
+            raise Stop
+        return compute_loss(trainer, *args, **kwargs)
+
+    compute_loss = training.TranslationTrainer.compute_loss
+    monkeypatch.setattr(training.TranslationTrainer, "compute_loss", interrupt)
+    torch.manual_seed(97)  # only the recipe's seed may count
+    with pytest.raises(Stop):
+        training.train(small_recipe, tmp_path / "stopped")
+    monkeypatch.undo()
+    resumed = training.train(small_recipe, tmp_path / "stopped", resume=True)
+    ours, theirs = (AutoModelForSeq2SeqLM.from_pretrained(folder).state_dict() for folder in (resumed, out))
+    for name, weights in ours.items():
+        torch.testing.assert_close(weights, theirs[name], atol=1e-6, rtol=0, msg=name)
+
+
+def test_early_stopping_ends_a_training_that_gets_no_better(small_recipe, tmp_path):
+    arguments = small_recipe.training | {"learning_rate": 0.0, "max_steps": 1000, "eval_steps": 2}
+    recipe = replace(small_recipe, early_stopping_patience=3, training=arguments)
+    out = training.train(recipe, tmp_path / "run")
+    assert json.loads((out / training.TRAINING_FILE).read_text())["steps"] == 2 * (1 + 3)
+
+
+def test_pairs_longer_than_the_limit_are_left_out_and_counted(small_recipe, tmp_path, capsys):
+    recipe = replace(small_recipe, max_length=3)
+    with pytest.raises(UserError, match="no pair is left"):
+        training.train(recipe, tmp_path / "run")
+    assert "left out 343 pairs longer than 3 tokens" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_nothing_is_overwritten_and_nothing_resumed_from_nowhere(small_recipe, tmp_path, resume):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("keep me")
+    with pytest.raises(UserError, match="no checkpoint" if resume else "not empty"):
+        training.train(small_recipe, folder, resume=resume)
+    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
+
+
+def test_the_model_card_holds_what_was_measured(out):
+    (out / "evaluation.json").write_text(
+        json.dumps(
+            {
+                "command": "hf-attn evaluate run",
+                "bleu": 12.345,
+                "bleu_signature": "nrefs:1|tok:13a",
+                "chrf": 34.5,
+                "chrf_signature": "nrefs:1|nc:6",
+                "exact_match": 5.0,
+                "sentences": 7,
+                "num_beams": 2,
+                "seconds": 1.0,
+            }
+        )
+    )
+    card = write_card(out).read_text()
+    for words in (
+        "12.35",
+        "nrefs:1|tok:13a",
+        "34.50",
+        "beam 2",
+        "hf-attn evaluate run",
+        "license: apache-2.0",
+        "type: bleu",
+    ):
+        assert words in card, words

@@ -118,7 +118,7 @@ def export(arguments: argparse.Namespace) -> None:
         targets = list(corpus.dataset["target"])
     else:
         targets = translate_sentences(model, tokenizer, sources, num_beams=_beams(arguments), progress=True)
-    export_attention(model, tokenizer, sources, targets, arguments.out)
+    export_attention(model, tokenizer, sources, targets, arguments.out, progress=True)
     print(f"attention of {len(sources):,} sentences: {arguments.out}\nnext: hf-attn view {arguments.out} --index 0")
 
 

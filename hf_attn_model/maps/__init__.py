@@ -12,12 +12,12 @@ called `query key value scores masked_scores attention_weights context`, here an
 are the `attention_weights`: after the softmax and before dropout.
 """
 
-from hf_attn_model.maps.export import export_attention
-from hf_attn_model.maps.forced import force
-from hf_attn_model.maps.record import record_attention
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps
-from hf_attn_model.maps.store import Maps, open_maps
-from hf_attn_model.maps.words import merge_words
+from .export import export_attention
+from .forced import force
+from .record import record_attention
+from .sentence import PLACES, SentenceMaps
+from .store import Maps, open_maps
+from .words import merge_words
 
 __all__ = [
     "PLACES",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hf_attn_model.errors import UserError
+from ..errors import UserError
 
 Link = Sequence[int]
 

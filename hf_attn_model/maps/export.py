@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.forced import force
-from hf_attn_model.maps.store import MapsWriter
+from ..errors import UserError
+from .forced import force
+from .store import MapsWriter
 
 
 def export_attention(

@@ -15,12 +15,12 @@ from typing import cast
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.record import record_attention
-from hf_attn_model.maps.recording import AttentionRecord
-from hf_attn_model.maps.sentence import SentenceMaps, Word
-from hf_attn_model.maps.words import give_spaces_to_words
-from hf_attn_model.text.words import join_words, split_words, word_of_token
+from ..errors import UserError
+from ..text.words import join_words, split_words, word_of_token
+from .record import record_attention
+from .recording import AttentionRecord
+from .sentence import SentenceMaps, Word
+from .words import give_spaces_to_words
 
 
 def force(

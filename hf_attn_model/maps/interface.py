@@ -18,8 +18,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedC
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.steps import AttentionCall
+from ..errors import UserError
+from .steps import AttentionCall
 
 Listener = Callable[[nn.Module, AttentionCall], None]
 

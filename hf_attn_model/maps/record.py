@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.interface import is_listening, listen
-from hf_attn_model.maps.recording import AttentionRecord, RecordedForward
-from hf_attn_model.maps.steps import AttentionCall
+from ..errors import UserError
+from .interface import is_listening, listen
+from .recording import AttentionRecord, RecordedForward
+from .steps import AttentionCall
 
 
 @contextmanager

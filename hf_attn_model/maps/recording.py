@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from hf_attn_model.maps.steps import AttentionCall, AttentionSteps
+from .steps import AttentionCall, AttentionSteps
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps, Word
+from .sentence import PLACES, SentenceMaps, Word
 
 FORMAT = "hf_attn_model.maps"
 VERSION = 1

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.words import group_tokens, merge_words
+from ..errors import UserError
+from .words import group_tokens, merge_words
 
 PLACES = ("encoder", "decoder", "cross")
 START = "<start>"  # label of the mark that the decoder reads first, whatever token a model uses for it

@@ -14,8 +14,8 @@ from typing import Self
 
 import pyarrow as pa
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.schema import (
+from ..errors import UserError
+from .schema import (
     CONVENTIONS,
     FORMAT,
     METADATA,
@@ -25,7 +25,7 @@ from hf_attn_model.maps.schema import (
     shard_name,
     to_batch,
 )
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps
+from .sentence import PLACES, SentenceMaps
 
 SHARD_BYTES = 256 * 2**20  # a shard is closed once it holds this much
 UNFINISHED = ".partial"

@@ -9,9 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-LENGTH_STEP = (
-    4  # padded lengths are multiples: few tensor shapes, for which the CPU's matrix kernels prepare once
-)
+LENGTH_STEP = 4  # padded lengths are multiples: few tensor shapes, for which the CPU's matrix kernels prepare once
 
 
 class TokenBatchSampler(Sampler[list[int]]):
@@ -26,9 +24,7 @@ class TokenBatchSampler(Sampler[list[int]]):
     The number of batches and their shapes are the same in every epoch; only who meets whom changes.
     """
 
-    def __init__(
-        self, source_lengths: Sequence[int], target_lengths: Sequence[int], max_tokens: int, seed: int = 0
-    ):
+    def __init__(self, source_lengths: Sequence[int], target_lengths: Sequence[int], max_tokens: int, seed: int = 0):
         self.source_lengths = _round_up(source_lengths)
         self.target_lengths = _round_up(target_lengths)
         self.max_tokens = max_tokens
@@ -62,9 +58,7 @@ class TokenBatchSampler(Sampler[list[int]]):
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         """Cut sorted pair indices where the next pair would break the budget."""
         batches, start, longest_source, longest_target = [], 0, 0, 0
-        for i, (source, target) in enumerate(
-            zip(self.source_lengths[order], self.target_lengths[order], strict=True)
-        ):
+        for i, (source, target) in enumerate(zip(self.source_lengths[order], self.target_lengths[order], strict=True)):
             longest_source, longest_target = max(longest_source, source), max(longest_target, target)
             if i > start and (i + 1 - start) * (longest_source + longest_target) > self.max_tokens:
                 batches.append(order[start:i])

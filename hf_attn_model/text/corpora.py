@@ -15,9 +15,9 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.text.readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
-from hf_attn_model.text.textbook import load_textbook
+from ..errors import UserError
+from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
+from .textbook import load_textbook
 
 TEXTBOOK = "textbook:"
 ROWS_AT_ONCE = 10_000

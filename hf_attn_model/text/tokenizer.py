@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from hf_attn_model.errors import UserError
+from ..errors import UserError
 
 PAD, END = "<pad>", "</s>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import regex
 
-from hf_attn_model.errors import UserError
+from ..errors import UserError
 
 Span = tuple[int, int]
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.forced import force_and_record
-from hf_attn_model.maps.record import place_of
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps
-from hf_attn_model.translate import translate
-from hf_attn_model.view.labels import show_token
-from hf_attn_model.view.walkthrough import Walkthrough
+from ..errors import UserError
+from ..maps.forced import force_and_record
+from ..maps.record import place_of
+from ..maps.sentence import PLACES, SentenceMaps
+from ..translate import translate
+from .labels import show_token
+from .walkthrough import Walkthrough
 
 
 def explain(

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from hf_attn_model.errors import UserError
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps
-from hf_attn_model.view.fonts import font_families
-from hf_attn_model.view.labels import display_width, show_token
+from ..errors import UserError
+from ..maps.sentence import PLACES, SentenceMaps
+from .fonts import font_families
+from .labels import display_width, show_token
 
 COLOURS = "magma_r"  # perceptually uniform: equal steps of attention look equal, also in grey
 MOST_PRINTED = 12  # rows and columns of a map up to which its cells bear their values

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from hf_attn_model.view.labels import display_width, pad
+from .labels import display_width, pad
 
 WIDTH = 100
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from hf_attn_model.maps.sentence import START, SentenceMaps
-from hf_attn_model.maps.steps import AttentionSteps
-from hf_attn_model.view.labels import display_width, show_token
-from hf_attn_model.view.tables import WIDTH, bar, paragraph, table
+from ..maps.sentence import START, SentenceMaps
+from ..maps.steps import AttentionSteps
+from .labels import display_width, show_token
+from .tables import WIDTH, bar, paragraph, table
 
 PER_LINE = 10  # numbers
 PLACE_INTRODUCTIONS = {

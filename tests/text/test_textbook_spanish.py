@@ -43,6 +43,8 @@ AGREEING = {}
 for row in ADJECTIVES:
     for form, agreement in zip(row["spanish"].split(), [("m", 1), ("f", 1), ("m", 2), ("f", 2)], strict=True):
         AGREEING.setdefault(form, set()).add(agreement)
+CLASSES = {form: set(row["classes"].split()) for row in NOUNS for form in (row["spanish"], row["spanish_plural"])}
+ANIMATE = {"kin", "adult", "worker", "talker", "youngster", "infant", "criminal", "pet"}  # take the personal *a*
 VERB_FORMS = {form for row in VERBS for form in row["present"].split() + row["preterite"].split()}  # limpia
 
 
@@ -101,17 +103,13 @@ def test_prepositions_contract_with_the_article(rows):
 
 def test_an_unaligned_a_announces_people_and_pets_only(rows):
     """Personal *a* (and the *a* of recipients) expresses nothing in English, so it is the only unlinked *a*."""
-    animate = {"kin", "adult", "worker", "talker", "youngster", "infant", "criminal", "pet", "owned"}
-    of_classes = {
-        form: set(row["classes"].split()) for row in NOUNS for form in (row["spanish"], row["spanish_plural"])
-    }
     seen = 0
     for index, words in enumerate(map(lower_words, rows["target_words"])):
         linked = {j for _, j in rows["sure"][index] + rows["possible"][index]}
         for j, word in enumerate(words):
             if word == "a" and j not in linked:
                 noun = next(following for following in words[j + 1 :] if following in GENDERS)
-                assert of_classes[noun] & animate - {"owned"}
+                assert CLASSES[noun] & ANIMATE
                 seen += 1
     assert seen > 200
 
@@ -127,6 +125,18 @@ def test_amar_takes_people_and_pets_with_a_or_a_pronoun(rows):
                 else:
                     assert words[j - 1] in ("me", "te", "lo", "la", "nos", "los")
     assert seen > 3
+
+
+def test_only_tener_has_objects_like_a_friend_or_two_dogs(rows):
+    """Before other verbs the personal *a* of such an object would be optional."""
+    (having,) = (set(row["present"].split()) for row in VERBS if row["infinitive"] == "tener")
+    seen = 0
+    for words in map(lower_words, rows["target_words"]):
+        for verb, number, noun in zip(words, words[1:], words[2:], strict=False):
+            if verb in VERB_FORMS and number in ("un", "una", "dos", "tres", "cuatro") and CLASSES[noun] & ANIMATE:
+                assert verb in having
+                seen += 1
+    assert seen
 
 
 def test_first_and_second_persons_are_dropped_and_third_persons_kept(rows):

@@ -156,7 +156,7 @@ class Composer:
         if negated and not noun.mass and (past or plural is False):
             indefinite = False
         if not indefinite:
-            return self._phrase(noun, plural=plural)
+            return self._phrase(noun, plural=plural, counted=plural is None)
         adjective = self._adjective(noun, 0.3)
         countable = past or often or verb.uses == ("state",)
         if noun.mass:
@@ -174,11 +174,13 @@ class Composer:
         owner = self._pronoun_owner() if noun.is_a("owned") and self._chance(0.3) else None
         return NounPhrase(noun, owner=owner, adjective=self._adjective(noun, 0.2))
 
-    def _phrase(self, noun: Noun, *, plural: bool | None = None, described: bool = True) -> NounPhrase:
-        """A definite noun phrase, of the number given; with `described`, sometimes with an adjective."""
+    def _phrase(
+        self, noun: Noun, *, plural: bool | None = None, counted: bool = True, described: bool = True
+    ) -> NounPhrase:
+        """A definite noun phrase of the number given, sometimes with a numeral and with an adjective."""
         if plural is None:
             plural = bool(noun.plural) and self._deal((noun, "plural"), (True, False, False))
-        count = self._count() if plural and not matching and self._chance(0.4) else None
+        count = self._count() if plural and counted and self._chance(0.4) else None
         adjective = self._adjective(noun, 0.3) if described else None
         determiner = Determiner.THE
         owner: Pronoun | NounPhrase | None = None

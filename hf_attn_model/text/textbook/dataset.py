@@ -9,8 +9,7 @@ from itertools import chain, islice, product
 
 from datasets import Dataset, Features, List, Translation, Value, concatenate_datasets
 
-from hf_attn_model.errors import UserError
-
+from ...errors import UserError
 from . import chinese, english, spanish
 from .composing import Composer, phrases
 from .entries import Lexicon

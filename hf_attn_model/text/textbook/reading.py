@@ -13,8 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from hf_attn_model.errors import UserError
-
+from ...errors import UserError
 from .entries import Adjective, Adverb, Lexicon, Noun, NounClass, Verb
 
 FOLDER = Path(__file__).parent / "lexicon"

@@ -1,0 +1,78 @@
+"""The main job from end to end, with a model and a corpus small enough for a test."""
+
+import json
+
+import pytest
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from hf_attn_model.demo import SENTENCES, run_demo
+from hf_attn_model.errors import UserError
+from hf_attn_model.maps import open_maps
+from hf_attn_model.text.textbook import dataset
+from hf_attn_model.training import train as training
+from hf_attn_model.training.recipe import load_recipe
+
+
+@pytest.fixture
+def small_demo(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "SIZES", {"train": 97, "dev": 13, "test": 17})
+    sizes = {"d_model": 22, "encoder_layers": 1, "decoder_layers": 1}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    training = {"max_steps": 4, "eval_steps": 2, "bf16": "false"}
+    overrides = [f"model.{key}={value}" for key, value in (sizes | heads).items()]
+    overrides += [f"training.{key}={value}" for key, value in training.items()]
+    recipe = load_recipe("textbook-en-es", ["name=small", "vocab_size=400", *overrides])
+    (tmp_path / "recipe").mkdir()
+    recipe.save(tmp_path / "recipe")
+    return str(tmp_path / "recipe" / "recipe.yaml"), tmp_path / "demo"
+
+
+def test_leaves_everything_that_can_be_looked_at(small_demo, capsys):
+    recipe, folder = small_demo
+    run_demo(recipe, str(folder))
+    out = capsys.readouterr().out
+    assert AutoModelForSeq2SeqLM.from_pretrained(folder).config.vocab_size == len(AutoTokenizer.from_pretrained(folder))
+    scores = json.loads((folder / "evaluation.json").read_text())
+    assert scores["sentences"] == 17
+    assert f"{scores['exact_match']:.2f} %" in (folder / "README.md").read_text()
+    assert [record.source for record in open_maps(folder / "maps")][:3] == SENTENCES
+    pictures = sorted(path.name for path in (folder / "pictures").iterdir())
+    assert pictures == ["i-love-my-dog.png", "the-ball-is-blue.png", "the-black-cat-drank-the-milk.png"]
+    for path in (folder, folder / "maps", *(folder / "pictures").iterdir()):
+        assert str(path) in out, "the demo says what it made"
+    assert "Try next" in out
+
+
+def test_a_second_run_uses_the_trained_model_again(small_demo, capsys, monkeypatch):
+    recipe, folder = small_demo
+    run_demo(recipe, str(folder))
+    weights = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr(training, "TranslationTrainer", None)
+    run_demo(recipe, str(folder))
+    assert "already trained" in capsys.readouterr().out
+    assert (folder / "model.safetensors").read_bytes() == weights
+
+
+def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch):
+    recipe, folder = small_demo
+
+    def stop(self, *args, **kwargs):
+        if self.state.global_step == 3:
+            raise KeyboardInterrupt
+        return compute_loss(self, *args, **kwargs)
+
+    compute_loss = training.TranslationTrainer.compute_loss
+    monkeypatch.setattr(training.TranslationTrainer, "compute_loss", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(recipe, str(folder))
+    monkeypatch.setattr(training.TranslationTrainer, "compute_loss", compute_loss)
+    run_demo(recipe, str(folder))
+    assert json.loads((folder / "training.json").read_text())["resumed"]
+
+
+def test_a_folder_of_another_recipe_is_left_alone(small_demo, tmp_path):
+    recipe, folder = small_demo
+    folder.mkdir()
+    load_recipe("textbook-en-zh").save(folder)
+    with pytest.raises(UserError, match="another recipe"):
+        run_demo(recipe, str(folder))

@@ -1,0 +1,25 @@
+"""A wheel holds everything that the package opens at run time."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_wheel_holds_every_file_of_the_package(tmp_path):
+    project = tmp_path / "project"  # a copy: building leaves files behind
+    shutil.copytree(ROOT / "hf_attn_model", project / "hf_attn_model", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    files = {str(path.relative_to(project)) for path in (project / "hf_attn_model").rglob("*") if path.is_file()}
+
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", "."]
+    done = subprocess.run([*command, str(project)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("hf_attn_model/")}
+    assert packed == files
+    assert {Path(name).suffix for name in packed} == {".py", ".yaml", ".tsv", ".md"}

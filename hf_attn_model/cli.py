@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
 
@@ -20,11 +21,14 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"hf-attn: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"hf-attn: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("hf-attn: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -51,19 +55,22 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Score a translator on a corpus."""
     from .checkpoint import load_translator
     from .text.corpora import load_corpus
-    from .training.card import EVALUATION_FILE, write_card
     from .training.evaluate import evaluate as evaluate_corpus
+    from .training.evaluate import save_scores
     from .training.recipe import recipe_of
 
     recipe = recipe_of(arguments.model)
     source_lang, target_lang = _language(arguments, "source"), _language(arguments, "target")
-    corpus = load_corpus(
-        arguments.corpus or _required(recipe.corpus if recipe else None, "--corpus"),
-        source_lang,
-        target_lang,
-        arguments.split or (recipe.test_split if recipe else "test"),
-        config=recipe.config if recipe else None,
-    )
+    given = (arguments.corpus, arguments.config, arguments.split or "test", source_lang, target_lang)
+    measured = given
+    if recipe is not None:
+        measured = (recipe.corpus, recipe.config, recipe.test_split, recipe.source_lang, recipe.target_lang)
+        if arguments.corpus is None:
+            given = (recipe.corpus, recipe.config, arguments.split or recipe.test_split, source_lang, target_lang)
+    name, config, split, *_ = given
+    if arguments.translations:
+        _check_new_file(arguments.translations)
+    corpus = load_corpus(_required(name, "--corpus"), source_lang, target_lang, split, config=config)
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     scores, translations = evaluate_corpus(
@@ -71,11 +78,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if arguments.translations:
-        _write_lines(arguments.translations, translations)
-    if recipe is not None and arguments.corpus is None and arguments.split is None:
-        folder = Path(arguments.model)
-        (folder / EVALUATION_FILE).write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        write_card(folder)
+        lines = (" ".join(line.splitlines()) + "\n" for line in translations)
+        Path(arguments.translations).write_text("".join(lines), encoding="utf-8")
+    if recipe is not None and given == measured:
+        save_scores(scores, arguments.model)
 
 
 def translate(arguments: argparse.Namespace) -> None:
@@ -105,12 +111,15 @@ def export(arguments: argparse.Namespace) -> None:
     """Translate a corpus and write the attention of every translation."""
     from .checkpoint import load_translator
     from .maps.export import export_attention
+    from .maps.store import prepare_folder
     from .text.corpora import load_corpus
     from .translate import translate as translate_sentences
 
     source_lang = _language(arguments, "source")
     target_lang = _language(arguments, "target") if arguments.forced else None
-    corpus = load_corpus(arguments.data, source_lang, target_lang, arguments.split or "test")
+    split = arguments.split or "test"
+    corpus = load_corpus(arguments.data, source_lang, target_lang, split, config=arguments.config)
+    prepare_folder(Path(arguments.out))  # before the long work
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     sources = list(corpus.dataset["source"])
@@ -124,24 +133,21 @@ def export(arguments: argparse.Namespace) -> None:
 
 def view(arguments: argparse.Namespace) -> None:
     """Draw the attention of one sentence."""
-    from .maps.forced import force
-    from .maps.schema import METADATA
-    from .maps.store import open_maps
-    from .view.pictures import save_picture
+    from .checkpoint import load_translator
+    from .maps import force, open_maps
+    from .view.pictures import check_format, save_picture
 
-    if (Path(arguments.maps) / METADATA).is_file():
-        maps = open_maps(arguments.maps)
-        if not 0 <= arguments.index < len(maps):
-            raise UserError(f"--index {arguments.index}: {arguments.maps} holds sentences 0 to {len(maps) - 1}")
-        record = maps[arguments.index]
+    check_format(arguments.out)
+    if arguments.sentence is not None:
+        model, tokenizer = load_translator(arguments.model)
+        (record,) = force(model, tokenizer, [arguments.sentence], [_translation(arguments, model, tokenizer)])
+    elif (Path(arguments.model) / "config.json").is_file():
+        raise UserError(f"{arguments.model} is a model: give a sentence to translate, too")
     else:
-        from .checkpoint import load_translator
-        from .translate import translate as translate_sentences
-
-        sentence = _required(arguments.sentence, "a sentence, or a folder of maps instead of a model")
-        model, tokenizer = load_translator(arguments.maps)
-        target = arguments.target or translate_sentences(model, tokenizer, [sentence])[0]
-        (record,) = force(model, tokenizer, [sentence], [target])
+        maps = open_maps(arguments.model)
+        if not 0 <= arguments.index < len(maps):
+            raise UserError(f"--index {arguments.index}: {arguments.model} holds sentences 0 to {len(maps) - 1}")
+        record = maps[arguments.index]
     save_picture(record, arguments.out, arguments.place, arguments.layer, arguments.head, not arguments.subwords)
     print(f"{record.source}\n{record.target}\npicture: {arguments.out}")
 
@@ -152,18 +158,18 @@ def explain(arguments: argparse.Namespace) -> None:
     from .view.explain import explain as explain_word
 
     model, tokenizer = load_translator(arguments.model)
-    print(
-        explain_word(
-            model,
-            tokenizer,
-            arguments.sentence,
-            arguments.word,
-            place=arguments.place,
-            layer=arguments.layer,
-            head=arguments.head,
-            target=arguments.target,
-        )
+    target = None if arguments.place == "encoder" else _translation(arguments, model, tokenizer)
+    text = explain_word(
+        model,
+        tokenizer,
+        arguments.sentence,
+        arguments.word,
+        place=arguments.place,
+        layer=arguments.layer,
+        head=arguments.head,
+        target=target,
     )
+    print(text)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,7 +194,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     one = add(evaluate)
     one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    one.add_argument("--corpus", help="default: that of the model's recipe")
+    one.add_argument("--corpus", help="file, folder, Hub id or textbook:en-es; default: that of the model's recipe")
+    one.add_argument("--config", help="of a Hub data set that has several")
     one.add_argument("--split", help="default: the test split of the model's recipe")
     one.add_argument("--translations", metavar="FILE", help="write the translations, one a line")
     _add_languages(one)
@@ -196,13 +203,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     one = add(translate)
     one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    one.add_argument("text", nargs="*", help="sentences; without any, --file or standard input, one a line")
-    one.add_argument("--file", help="text file, one sentence a line")
+    where = one.add_mutually_exclusive_group()
+    where.add_argument("text", nargs="*", default=[], help="sentences; without any, standard input, one a line")
+    where.add_argument("--file", help="text file, one sentence a line")
     _add_beams(one)
 
     one = add(export)
     one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
     one.add_argument("--data", required=True, help="file, folder, Hub id or textbook:en-es")
+    one.add_argument("--config", help="of a Hub data set that has several")
     one.add_argument("--split", help="of a folder, a Hub id or the textbook; default: test")
     one.add_argument("--out", required=True, help="new folder for the maps")
     one.add_argument("--forced", action="store_true", help="over the reference translations of the data")
@@ -210,18 +219,20 @@ def build_parser() -> argparse.ArgumentParser:
     _add_beams(one)
 
     one = add(view)
-    one.add_argument("maps", help="folder of an export, or a model")
-    one.add_argument("sentence", nargs="?", help="sentence to translate, when a model is given")
+    one.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
+    one.add_argument("sentence", nargs="?", help="sentence to translate, after a model")
     one.add_argument("--index", type=int, default=0, help="number of the sentence in the export; default: 0")
     one.add_argument("--out", default="attention.png", help="picture; default: attention.png")
     one.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
     _add_head(one, place=None, number=None)
+    _add_beams(one)
 
     one = add(explain)
     one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
     one.add_argument("sentence", help="source sentence")
     one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
     _add_head(one, place="encoder", number=0)
+    _add_beams(one)
     return parser
 
 
@@ -283,11 +294,21 @@ def _lines(file: str | None) -> Iterator[str]:
                 raise UserError(f"{file or 'standard input'}, line {number}: not UTF-8 text") from error
 
 
-def _write_lines(file: str, lines: list[str]) -> None:
-    try:
-        Path(file).write_text("".join(" ".join(line.splitlines()) + "\n" for line in lines), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
+def _check_new_file(file: str) -> None:
+    """Refuse, before long work, to write over a file or into a folder that is not there."""
+    if Path(file).exists():
+        raise UserError(f"{file} exists: choose another name")
+    if not Path(file).parent.is_dir():
+        raise UserError(f"{file}: there is no folder {Path(file).parent}")
+
+
+def _translation(arguments: argparse.Namespace, model: Any, tokenizer: Any) -> str:
+    """The translation to look at: the given one, else what `hf-attn translate` would print."""
+    from .translate import translate as translate_sentences
+
+    if arguments.target is not None:
+        return arguments.target
+    return translate_sentences(model, tokenizer, [arguments.sentence], num_beams=_beams(arguments))[0]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The main job, once: built-in corpus -> training -> scores -> translations -> attention -> pictures."""
 
-import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 from .checkpoint import load_translator
@@ -8,15 +10,13 @@ from .errors import UserError
 from .maps.export import export_attention
 from .maps.store import open_maps
 from .text.corpora import load_corpus
-from .training.card import EVALUATION_FILE, write_card
-from .training.evaluate import evaluate
+from .training.evaluate import evaluate, save_scores
 from .training.recipe import Recipe, load_recipe, recipe_of
-from .training.train import TRAINING_FILE, has_checkpoint, train
-from .translate import translate
+from .training.train import TRAINING_FILE, train
 from .view.pictures import save_picture
 
-SENTENCES = ["The ball is blue", "The black cat drank the milk", "I love my dog"]
 SENTENCES_WITH_MAPS = 200
+PICTURES = 3  # the test split begins with the sentences of the tutorials
 
 
 def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> None:
@@ -45,24 +45,20 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     scores, translations = evaluate(
         model, tokenizer, test, recipe.target_lang, num_beams=recipe.num_beams, progress=True
     )
-    (folder / EVALUATION_FILE).write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    save_scores(scores, folder)
     print(f"exact match {scores['exact_match']:.2f} %, BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}")
-    for source, target in zip(SENTENCES, translate(model, tokenizer, SENTENCES, num_beams=1), strict=True):
+    sources = list(test.dataset["source"])[:SENTENCES_WITH_MAPS]
+    for source, target in zip(sources[:PICTURES], translations, strict=False):
         print(f"    {source} -> {target}")
 
     print("\n3. Writing their attention, and pictures of it")
-    sources = SENTENCES + list(test.dataset["source"])[:SENTENCES_WITH_MAPS]
-    targets = translate(model, tokenizer, SENTENCES, num_beams=1) + translations[:SENTENCES_WITH_MAPS]
     maps_folder = folder / "maps"
-    export_attention(model, tokenizer, sources, targets, maps_folder, overwrite=True)
-    maps = open_maps(maps_folder)
+    export_attention(model, tokenizer, sources, translations[: len(sources)], maps_folder, overwrite=True)
     pictures = []
-    for index, sentence in enumerate(SENTENCES):
-        picture = folder / "pictures" / f"{sentence.lower().replace(' ', '-')}.png"
-        save_picture(maps[index], picture)
-        pictures.append(picture)
-    write_card(folder)
-    _say_what_was_made(folder, maps_folder, pictures, len(maps))
+    for record in open_maps(maps_folder)[:PICTURES]:
+        pictures.append(folder / "pictures" / f"{record.source.lower().rstrip('.').replace(' ', '-')}.png")
+        save_picture(record, pictures[-1])
+    _say_what_was_made(folder, maps_folder, pictures, len(sources))
 
 
 def _train_once(recipe: Recipe, folder: Path) -> None:
@@ -73,7 +69,7 @@ def _train_once(recipe: Recipe, folder: Path) -> None:
     if (folder / TRAINING_FILE).is_file():
         print("already trained: used as it is")
     else:
-        train(recipe, folder, resume=has_checkpoint(folder))
+        train(recipe, folder, resume=earlier is not None)
 
 
 def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences: int) -> None:
@@ -86,8 +82,9 @@ def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences
     print("\nMade:")
     for path, what in made.items():
         print(f"    {path}  {what}")
+    here = "" if shutil.which("hf-attn") else os.path.relpath(Path(sys.argv[0]).parent) + "/"
     print("\nTry next:")
-    print(f'    hf-attn translate {folder} "The red house is small"')
-    print(f'    hf-attn explain {folder} "The ball is blue" --word blue')
-    print(f'    hf-attn view {folder} "My cat sleeps in the garden" --out cat.png')
-    print(f"    tensorboard --logdir {folder}")
+    print(f'    {here}hf-attn translate {folder} "The red house is small"')
+    print(f'    {here}hf-attn explain {folder} "The ball is blue" --word blue')
+    print(f'    {here}hf-attn view {folder} "My cat sleeps in the garden" --out cat.png')
+    print(f"    {here}tensorboard --logdir {folder}")

@@ -1,5 +1,6 @@
 """sentences -> translations, line for line."""
 
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -22,7 +23,7 @@ def translate(
     """Translate each sentence; an empty or blank one becomes the empty string.
 
     Sentences of like length are translated together and come back in the order given. A translation ends at its end
-    mark, or after twice as many tokens as its source has, plus ten.
+    mark, or after twice as many tokens as the longest source translated with it, plus ten.
 
     Args:
         model: a sequence-to-sequence model; it is used as it is, on its own device.
@@ -36,7 +37,7 @@ def translate(
     Raises:
         UserError: a sentence has more tokens than the model has positions.
     """
-    limit = model.config.max_position_embeddings
+    limit = getattr(model.config, "max_position_embeddings", sys.maxsize)  # T5 has no limit
     encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
         if len(ids) > limit:

@@ -42,6 +42,7 @@ source_lang: en
 target_lang: de
 license: apache-2.0
 vocab_size: 300
+max_length: 28
 max_tokens: 211
 num_beams: 2
 model: {{d_model: 22, encoder_layers: 1, decoder_layers: 2, encoder_attention_heads: 2, decoder_attention_heads: 2,

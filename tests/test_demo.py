@@ -5,7 +5,7 @@ import json
 import pytest
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from hf_attn_model.demo import SENTENCES, run_demo
+from hf_attn_model.demo import run_demo
 from hf_attn_model.errors import UserError
 from hf_attn_model.maps import open_maps
 from hf_attn_model.text.textbook import dataset
@@ -16,7 +16,7 @@ from hf_attn_model.training.recipe import load_recipe
 @pytest.fixture
 def small_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "SIZES", {"train": 97, "dev": 13, "test": 17})
-    sizes = {"d_model": 22, "encoder_layers": 1, "decoder_layers": 1}
+    sizes = {"d_model": 22, "encoder_layers": 1, "decoder_layers": 1, "max_position_embeddings": 512}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
     training = {"max_steps": 4, "eval_steps": 2, "bf16": "false"}
     overrides = [f"model.{key}={value}" for key, value in (sizes | heads).items()]
@@ -35,7 +35,8 @@ def test_leaves_everything_that_can_be_looked_at(small_demo, capsys):
     scores = json.loads((folder / "evaluation.json").read_text())
     assert scores["sentences"] == 17
     assert f"{scores['exact_match']:.2f} %" in (folder / "README.md").read_text()
-    assert [record.source for record in open_maps(folder / "maps")][:3] == SENTENCES
+    sources = [record.source for record in open_maps(folder / "maps")]
+    assert sources[:3] == ["The ball is blue", "The black cat drank the milk", "I love my dog"]
     pictures = sorted(path.name for path in (folder / "pictures").iterdir())
     assert pictures == ["i-love-my-dog.png", "the-ball-is-blue.png", "the-black-cat-drank-the-milk.png"]
     for path in (folder, folder / "maps", *(folder / "pictures").iterdir()):
@@ -53,11 +54,12 @@ def test_a_second_run_uses_the_trained_model_again(small_demo, capsys, monkeypat
     assert (folder / "model.safetensors").read_bytes() == weights
 
 
-def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch):
+@pytest.mark.parametrize("step", [1, 3])  # before and after the first checkpoint
+def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch, step):
     recipe, folder = small_demo
 
     def stop(self, *args, **kwargs):
-        if self.state.global_step == 3:
+        if self.state.global_step == step:
             raise KeyboardInterrupt
         return compute_loss(self, *args, **kwargs)
 
@@ -67,7 +69,7 @@ def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch):
         run_demo(recipe, str(folder))
     monkeypatch.setattr(training.TranslationTrainer, "compute_loss", compute_loss)
     run_demo(recipe, str(folder))
-    assert json.loads((folder / "training.json").read_text())["resumed"]
+    assert json.loads((folder / "training.json").read_text())["resumed"] == (step == 3)
 
 
 def test_a_folder_of_another_recipe_is_left_alone(small_demo, tmp_path):

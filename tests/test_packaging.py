@@ -7,6 +7,19 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+USE = """
+import sys
+import hf_attn_model
+assert hf_attn_model.__file__.startswith(sys.argv[1]), hf_attn_model.__file__
+from hf_attn_model.text.textbook import load_textbook
+from hf_attn_model.training.card import TEMPLATE
+from hf_attn_model.training.metrics import load_translation_metric
+from hf_attn_model.training.recipe import load_recipe
+assert load_textbook("en-es", "test", size=1)[0]["translation"]["es"] == "La bola es azul"
+assert load_recipe("textbook-en-zh").target_lang == "zh"
+assert TEMPLATE.is_file()
+assert load_translation_metric().compute(predictions=["a b c d"], references=["a b c d"])["bleu"] > 99
+"""
 
 
 def test_the_wheel_holds_every_file_of_the_package(tmp_path):
@@ -23,3 +36,14 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path):
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("hf_attn_model/")}
     assert packed == files
     assert {Path(name).suffix for name in packed} == {".py", ".yaml", ".tsv", ".md"}
+
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", USE, str(tmp_path / "installed")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=elsewhere,
+    )
+    assert done.returncode == 0, done.stderr

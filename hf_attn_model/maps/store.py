@@ -54,7 +54,7 @@ class MapsWriter:
         self._file: pa.RecordBatchFileWriter | None = None
         self._sentences = self._bytes = 0
         self._layout: dict[str, dict[str, int]] = {}
-        _prepare(self.folder, overwrite)
+        prepare_folder(self.folder, overwrite)
 
     def __enter__(self) -> Self:
         return self
@@ -193,8 +193,8 @@ def _read_metadata(folder: Path) -> dict:
     return metadata
 
 
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Make sure that `folder` exists and is empty."""
+def prepare_folder(folder: Path, overwrite: bool = False) -> None:
+    """Make sure that `folder` exists and is empty; see `MapsWriter`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = sorted(folder.iterdir())

@@ -2,6 +2,7 @@
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+from transformers.activations import ACT2FN
 
 
 @strict
@@ -27,8 +28,9 @@ class AttnConfig(PreTrainedConfig):
         tie_word_embeddings: the output projection is the transposed embedding.
 
     Raises:
-        ValueError: a size below 1, heads that do not divide `d_model` (without `head_dim`), a dropout outside [0, 1),
-            or a `norm_position` other than "pre" and "post".
+        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
+            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` other
+            than "pre" and "post".
     """
 
     model_type = "hf_attn"
@@ -83,6 +85,8 @@ class AttnConfig(PreTrainedConfig):
         for name in ("dropout", "attention_dropout", "activation_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if self.activation_function not in ACT2FN:
+            raise ValueError(f'there is no activation_function "{self.activation_function}"')
         if self.norm_position not in ("pre", "post"):
             raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
 

@@ -1,6 +1,8 @@
 """model, corpus -> translations -> BLEU, chrF and exact match, with what a reader needs to repeat them."""
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -8,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..text.corpora import Corpus
 from ..translate import translate
 from . import provenance
+from .card import EVALUATION_FILE, write_card
 from .metrics import load_translation_metric
 
 
@@ -44,3 +47,10 @@ def evaluate(
         "seconds": round(seconds, 1),
     }
     return result, translations
+
+
+def save_scores(scores: dict[str, Any], folder: str | Path) -> None:
+    """Keep the scores beside the model that `train` left in `folder`, and renew its model card."""
+    text = json.dumps(scores, indent=2, ensure_ascii=False) + "\n"
+    (Path(folder) / EVALUATION_FILE).write_text(text, encoding="utf-8")
+    write_card(folder)

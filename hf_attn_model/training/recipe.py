@@ -16,6 +16,16 @@ from ..model import AttnConfig
 
 RECIPES = Path(__file__).with_name("recipes")
 RECIPE_FILE = "recipe.yaml"  # beside a trained model
+OWNED = {  # fields of TrainingArguments that a recipe says in another way, or that training here depends on
+    "output_dir": "give --out",
+    "per_device_train_batch_size": "set max_tokens",
+    "train_sampling_strategy": "batches are made by length, to max_tokens",
+    "label_smoothing_factor": "set label_smoothing",
+    "eval_strategy": "set training.eval_steps",
+    "save_strategy": "set training.eval_steps",
+    "load_best_model_at_end": "the best checkpoint is always kept",
+    "metric_for_best_model": "the best checkpoint is that of the lowest dev loss",
+}
 
 
 @dataclass
@@ -94,16 +104,30 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         config = OmegaConf.create(path.read_text(encoding="utf-8"))
         config = cast(DictConfig, OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides))))
         _refuse_unknown(config, [item.name for item in fields(Recipe)], where, "")
-        recipe = OmegaConf.merge(Recipe, config)
+        merged = OmegaConf.merge(Recipe, config)
     except (OmegaConfBaseException, YAMLError) as error:
         raise UserError(f"{where}: {' '.join(str(error).split())}") from error
 
-    if missing := OmegaConf.missing_keys(recipe):
+    if missing := OmegaConf.missing_keys(merged):
         raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
+    recipe = cast(Recipe, OmegaConf.to_object(merged))
+    _check_values(recipe, where)
+    return recipe
+
+
+def _check_values(recipe: Recipe, where: str) -> None:
+    """Refuse what no training could use."""
+    for name, low, high in (("label_smoothing", 0, 1), ("num_beams", 1, 1000), ("max_tokens", 1, 10**9)):
+        if not low <= getattr(recipe, name) <= high:
+            raise UserError(f"{where}: {name} must lie in {low} to {high}, got {getattr(recipe, name)}")
     _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")
-    arguments = [item.name for item in fields(Seq2SeqTrainingArguments)]
-    _refuse_unknown(recipe.training, arguments, where, "training.")
-    return cast(Recipe, OmegaConf.to_object(recipe))
+    arguments = {item.name: item for item in fields(Seq2SeqTrainingArguments)}
+    _refuse_unknown(recipe.training, list(arguments), where, "training.")
+    for name, value in recipe.training.items():
+        if name in OWNED:
+            raise UserError(f"{where}: training.{name} is not for recipes: {OWNED[name]}")
+        if type(arguments[name].default) in (int, float) and type(value) not in (int, float):
+            raise UserError(f"{where}: training.{name} must be a number, got {value!r}")
 
 
 def recipe_of(model: str | Path) -> Recipe | None:

@@ -1,11 +1,14 @@
 """recipe -> pairs -> tokenizer -> model -> Trainer -> the best checkpoint, in one folder."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import (
+    AutoTokenizer,
     DataCollatorForSeq2Seq,
     EarlyStoppingCallback,
     PreTrainedTokenizerBase,
@@ -21,7 +24,7 @@ from ..text.corpora import load_corpus
 from ..text.tokenizer import train_tokenizer
 from . import provenance
 from .hardware import attention_for_training, gains_from_bf16
-from .recipe import Recipe
+from .recipe import Recipe, recipe_of
 from .trainer import TranslationTrainer
 
 TRAINING_FILE = "training.json"
@@ -32,29 +35,21 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
 
     Args:
         recipe: what to train on, what to train, and how.
-        out: a new or empty folder; with `resume`, that of an interrupted training.
-        resume: go on after the last checkpoint in `out`.
+        out: a new or empty folder; with `resume`, that of an interrupted training with the same recipe.
+        resume: go on after the last checkpoint in `out`, or from the start if there is none yet.
 
     Raises:
-        UserError: `out` holds something (without `resume`) or no checkpoint (with it), or the corpus cannot be read.
+        UserError: `out` holds something (without `resume`) or no training of this recipe (with it), or the corpus
+            cannot be read.
     """
     out = Path(out)
-    if resume and not has_checkpoint(out):
-        raise UserError(f"there is no checkpoint to resume from in {out}")
-    if not resume and out.is_dir() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty: choose another --out, or go on with --resume")
+    _check_folder(recipe, out, resume)
+    checkpoint = get_last_checkpoint(str(out)) if resume else None
     arguments = training_arguments(recipe, out)
     set_seed(arguments.seed)
 
-    splits = {}
-    for split in (recipe.train_split, recipe.dev_split):
-        corpus = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, split, config=recipe.config)
-        print(corpus.summary())
-        splits[split] = corpus.dataset
-    train_pairs, dev_pairs = splits.values()
-
-    sentences = (text for column in ("source", "target") for text in train_pairs[column])
-    tokenizer = train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length)
+    train_pairs, dev_pairs = _load_pairs(recipe)
+    tokenizer = _tokenizer(recipe, train_pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
     model = build_model(recipe, tokenizer)
     print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
 
@@ -71,27 +66,64 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     )
     out.mkdir(parents=True, exist_ok=True)
     recipe.save(out)
-    result = trainer.train(resume_from_checkpoint=resume)
-
+    trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
-    record = {
+    record = _record(trainer, model, resumed=checkpoint is not None)
+    (out / TRAINING_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return out
+
+
+def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
+    """Refuse to mix two trainings, or a training with anything else, in one folder."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: choose another --out")
+    if not resume:
+        if out.is_dir() and any(out.iterdir()):
+            raise UserError(f"{out} is not empty: choose another --out, or go on with --resume")
+        return
+    earlier = recipe_of(out)
+    if earlier is None:
+        raise UserError(f"there is no training to resume in {out}")
+    for field in fields(Recipe):
+        before, now = getattr(earlier, field.name), getattr(recipe, field.name)
+        if before != now:
+            raise UserError(f"{out} was begun with {field.name}={before}, not {now}: resume with the same values")
+
+
+def _load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Read the training and dev pairs, and say what was read and what left out."""
+    pairs = []
+    for split in (recipe.train_split, recipe.dev_split):
+        corpus = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, split, config=recipe.config)
+        print(corpus.summary())
+        pairs.append(corpus.dataset)
+    return pairs[0], pairs[1]
+
+
+def _tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
+    sentences = (text for column in ("source", "target") for text in pairs[column])
+    return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length)
+
+
+def _record(trainer: TranslationTrainer, model: AttnForConditionalGeneration, resumed: bool) -> dict[str, Any]:
+    """Collect what was measured, and what a reader needs to repeat it."""
+    (summary,) = [entry for entry in trainer.state.log_history[-1:] if "train_runtime" in entry]
+    return {
         "command": provenance.command(),
         "hardware": provenance.hardware(),
         "versions": provenance.versions(),
-        "seed": arguments.seed,
-        "steps": result.global_step,
+        "seed": trainer.args.seed,
+        "steps": trainer.state.global_step,
         "epochs": round(trainer.state.epoch or 0, 2),
-        "seconds": round(result.metrics["train_runtime"], 1),
+        "seconds": round(summary["train_runtime"], 1),
         "tokens": trainer.tokens_seen,
-        "tokens_per_second": round(trainer.tokens_seen / result.metrics["train_runtime"]),
+        "tokens_per_second": round(trainer.tokens_seen / summary["train_runtime"]),
         "best_dev_loss": trainer.state.best_metric,
         "parameters": model.num_parameters(),
-        "precision": "bf16 autocast" if arguments.bf16 else "fp32",
+        "precision": "bf16 autocast" if trainer.args.bf16 else "fp32",
         "attention": model.config._attn_implementation,
-        "resumed": resume,
+        "resumed": resumed,
     }
-    (out / TRAINING_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return out
 
 
 def training_arguments(recipe: Recipe, out: Path) -> Seq2SeqTrainingArguments:
@@ -129,6 +161,9 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
         )
     except Exception as error:
         raise UserError(f"recipe {recipe.name}: model: {' '.join(str(error).split())}") from error
+    padded = -(-recipe.max_length // LENGTH_STEP) * LENGTH_STEP
+    if padded > config.max_position_embeddings:
+        raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
     config._attn_implementation = attention_for_training()
     return AttnForConditionalGeneration(config)
 
@@ -155,8 +190,3 @@ def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int
     if not len(kept):
         raise UserError(f"no pair is left: all are longer than max_length={max_length} tokens")
     return kept
-
-
-def has_checkpoint(out: Path) -> bool:
-    """Tell whether an interrupted training in `out` can be resumed."""
-    return out.is_dir() and get_last_checkpoint(str(out)) is not None

@@ -12,8 +12,8 @@ from matplotlib import font_manager
 
 DEFAULT = "DejaVu Sans"
 PREFERRED = (
-    "Noto Sans CJK SC",  # Linux
-    "Noto Sans CJK TC",
+    "Noto Sans CJK TC",  # Linux; the built-in corpus is in traditional characters
+    "Noto Sans CJK SC",
     "Noto Sans CJK JP",
     "WenQuanYi Micro Hei",
     "PingFang SC",  # macOS

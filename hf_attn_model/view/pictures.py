@@ -29,8 +29,7 @@ def save_picture(
         UserError: no such place, layer or head, another suffix, or a file that cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: pictures end in {', '.join(FORMATS)}")
+    check_format(path)
     if place is None:
         figure = plot_places(record, layer, head, merge_words)
     else:
@@ -38,5 +37,11 @@ def save_picture(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=160)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: more pixels than the format can hold
+        raise UserError(f"{path}: {error}") from error
+
+
+def check_format(path: str | os.PathLike) -> None:
+    """Raise `UserError` unless the suffix of a file is that of a picture."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: pictures end in {', '.join(FORMATS)}")

@@ -116,6 +116,8 @@ class Walkthrough:
             indent=3,
         )
         lines += [f"   query {_shape(query)}:", *_numbers(query), "", *table(header, body, numbers=(1, 2, 3))]
+        best = int(products.sum(dim=-1).argmax())
+        lines += ["", f"   query times key {self.columns[best]!r}, dimension by dimension:", *_numbers(products[best])]
         return "\n".join(lines)
 
     def scale(self, row: int) -> str:

@@ -183,6 +183,17 @@ def test_cached_equals_uncached_logits(model, ids, implementation):
         torch.testing.assert_close(outputs.logits[:, 0], expected[:, step], atol=1e-5, rtol=0)
 
 
+def test_sampling_repeats_with_its_seed_and_is_greedy_among_one(model, ids):
+    def generate(seed, **options):
+        torch.manual_seed(seed)
+        return model.generate(ids[0], max_new_tokens=11, eos_token_id=None, **options)
+
+    first, again, other = (generate(seed, do_sample=True, top_k=0) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(generate(0, do_sample=True, top_k=1), generate(0, do_sample=False))
+
+
 def test_encoder_outputs_may_be_a_tuple(model, ids):
     source, target = ids
     states = model.get_encoder()(source).last_hidden_state

@@ -66,6 +66,8 @@ SENTENCES = [
     ),
     (quality(SHE, "tall"), "She is tall", "Ella es alta", "她很高"),
     (quality(THEY, "happy", negated=True), "They are not happy", "Ellos no son felices", "他們不快樂"),
+    (quality(SHE, "polite"), "She is polite", "Ella es educada", "她很有禮貌"),
+    (quality(SHE, "polite", negated=True), "She is not polite", "Ella no es educada", "她沒有禮貌"),
     (
         quality(np("door", whole=np("house")), "red"),
         "The door of the house is red",
@@ -113,6 +115,36 @@ SENTENCES = [
     ),
     (action(HE, "go to", np("park")), "He goes to the park", "Él va al parque", "他去公園"),
     (
+        quality(np("door", whole=np("house", owner=ME, adjective="big")), "red"),
+        "The door of my big house is red",
+        "La puerta de mi casa grande es roja",
+        "我的大房子的門是紅色的",
+    ),
+    (
+        action(HE, "walk to", np("park"), past=True),
+        "He walked to the park",
+        "Él caminó hasta el parque",
+        "他走到了公園",
+    ),
+    (
+        action(WE, "live with", np("aunt", owner=YOU), negated=True),
+        "We do not live with your aunt",
+        "No vivimos con tu tía",
+        "我們不跟你的阿姨一起住",
+    ),
+    (
+        action(HE, "visit", np("grandmother", owner=ME), past=True),
+        "He visited my grandmother",
+        "Él visitó a mi abuela",
+        "他探望了我的奶奶",
+    ),
+    (
+        action(HE, "visit", np("teacher"), past=True),
+        "He visited the teacher",
+        "Él visitó al profesor",
+        "他拜訪了那位老師",
+    ),
+    (
         action(WE, "buy", np("book", NONE, count=2), past=True, place=np("shop")),
         "We bought two books in the shop",
         "Compramos dos libros en la tienda",
@@ -155,7 +187,7 @@ SENTENCES = [
         action(np("actor"), "leave", np("classroom", adjective="dark"), past=True),
         "The actor left the dark classroom",
         "El actor salió del aula oscura",
-        "那位演員離開了那間暗的教室",
+        "那位演員離開了那間昏暗的教室",
     ),
     (
         action(
@@ -177,6 +209,21 @@ def test_a_plan_reads_as_a_teacher_would_write_it(plan, en, es, zh):
     assert text(english.say(plan)) == en
     assert text(spanish.say(plan)) == es
     assert text(chinese.say(plan), "") == zh
+
+
+@pytest.mark.parametrize(
+    ("noun", "adjective", "expected"),
+    [
+        ("uniform", None, "a uniform"),
+        ("ax", None, "an ax"),
+        ("map", "useful", "a useful map"),
+        ("man", "honest", "an honest man"),
+        ("box", "heavy", "a heavy box"),
+        ("horse", None, "a horse"),
+    ],
+)
+def test_the_article_goes_by_the_sound(noun, adjective, expected):
+    assert text(english.noun_phrase(np(noun, A, adjective=adjective), "object")) == expected
 
 
 def links(source, target, pairs):
@@ -233,7 +280,7 @@ GOLD = {  # English sentence: (language, sure, possible)
     ],
     "The actor left the dark classroom": [
         ("es", "The-El actor-actor left-salió left-del the-del dark-oscura classroom-aula", ""),
-        ("zh", "The-那 actor-演員 left-離開 the-那#1 dark-暗 classroom-教室", "The-位 the-間 dark-的"),
+        ("zh", "The-那 actor-演員 left-離開 the-那#1 dark-昏暗 classroom-教室", "The-位 the-間 dark-的"),
     ],
 }
 

@@ -67,6 +67,11 @@ def change(tmp_path):
         ("verbs.tsv", "drink\t", "present", "bebo", "needs 5 forms"),
         ("verbs.tsv", "drink\t", "uses", "often", "event, habit, state"),
         ("verbs.tsv", "drink\t", "objects", "stones", "'stones' is neither a class"),
+        ("verbs.tsv", "drink\t", "places", "garden car", "'car' is not a place"),
+        ("verbs.tsv", "drink\t", "places", "vehicle", "'car' is not a place"),
+        ("verbs.tsv", "drink\t", "subjects", "", "the cell is empty"),
+        ("adjectives.tsv", "blue\t", "describes", "", "the cell is empty"),
+        ("classes.tsv", "pet\t", "found_in", "house car", "'car' is not a place"),
         ("classes.tsv", "pet\t", "parents", "insect", "'insect' is neither a class"),
         ("classes.tsv", "pet\t", "class", "person", "'person' has a row already"),
         ("adverbs.tsv", "always\t", "use", "state", "'state' is not one of event, habit"),
@@ -78,6 +83,27 @@ def test_a_mistake_is_told_with_file_line_and_column(change, file, start, column
         read_lexicon(folder)
     assert str(error.value).startswith(place)
     assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "start", "column"),
+    [
+        ("verbs.tsv", "drink\t", "subjects"),
+        ("verbs.tsv", "drink\t", "objects"),
+        ("verbs.tsv", "give\t", "recipients"),
+        ("verbs.tsv", "drink\t", "places"),
+        ("adjectives.tsv", "blue\t", "describes"),
+        ("nouns.tsv", "door\t", "part_of"),
+        ("classes.tsv", "pet\t", "found_in"),
+    ],
+)
+def test_a_class_without_nouns_cannot_be_named(change, file, start, column):
+    folder, place = change(file, start, column, "robot")
+    with (folder / "classes.tsv").open("a", encoding="utf-8") as table:
+        table.write("robot\tthing\n")
+    with pytest.raises(UserError) as error:
+        read_lexicon(folder)
+    assert str(error.value) == f"{place}no noun of nouns.tsv belongs to the class 'robot'"
 
 
 def test_two_translations_of_one_phrase_are_a_mistake(change):

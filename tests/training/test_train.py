@@ -69,12 +69,34 @@ def test_pairs_longer_than_the_limit_are_left_out_and_counted(small_recipe, tmp_
     assert "left out 343 pairs longer than 3 tokens" in capsys.readouterr().out
 
 
+def test_stopped_before_the_first_checkpoint_resuming_starts_anew(small_recipe, tmp_path, out):
+    folder = tmp_path / "stopped"
+    folder.mkdir()
+    small_recipe.save(folder)
+    ours, theirs = (
+        AutoModelForSeq2SeqLM.from_pretrained(each).state_dict()
+        for each in (training.train(small_recipe, folder, resume=True), out)
+    )
+    assert all(torch.equal(weights, theirs[name]) for name, weights in ours.items())
+
+
+def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):
+    recipe = replace(small_recipe, vocab_size=301)
+    with pytest.raises(UserError, match="begun with vocab_size=300, not 301"):
+        training.train(recipe, out, resume=True)
+
+
+def test_a_length_beyond_the_positions_is_refused(small_recipe, tmp_path):
+    with pytest.raises(UserError, match="max_length=32 exceeds"):
+        training.train(replace(small_recipe, max_length=29), tmp_path / "run")
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_nothing_is_overwritten_and_nothing_resumed_from_nowhere(small_recipe, tmp_path, resume):
     folder = tmp_path / "full"
     folder.mkdir()
     (folder / "letter.txt").write_text("keep me")
-    with pytest.raises(UserError, match="no checkpoint" if resume else "not empty"):
+    with pytest.raises(UserError, match="no training to resume" if resume else "not empty"):
         training.train(small_recipe, folder, resume=resume)
     assert [path.name for path in folder.iterdir()] == ["letter.txt"]
 

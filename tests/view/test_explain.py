@@ -39,7 +39,7 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def model(tokenizer):
     torch.manual_seed(5)
-    return AttnForConditionalGeneration(AttnConfig(vocab_size=len(tokenizer), head_dim=7, **SIZES))
+    return AttnForConditionalGeneration(AttnConfig(vocab_size=len(tokenizer), head_dim=7, **SIZES)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def output(model, tokenizer):
     """The model's own eager pass over source and target."""
     model.set_attn_implementation("eager")
     with torch.no_grad():
-        result = model.eval()(
+        result = model(
             **tokenizer(SOURCE, return_tensors="pt"),
             labels=tokenizer(TARGET, return_tensors="pt").input_ids,
             output_attentions=True,
@@ -119,11 +119,19 @@ def test_the_strongest_dimensions_are_named(model, tokenizer):
     query = head.query[int(step.split("(row ")[1].split(")")[0])]
     printed = [float(number) for number in re.search(r"\n +0:(.*)\n", step)[1].split()]
     torch.testing.assert_close(torch.tensor(printed), query, atol=6e-5, rtol=0)
-    lines = step[step.index("strongest") :].splitlines()[1:]
+    lines = step[step.index("strongest") :].splitlines()[1 : 1 + len(head.key)]
     for line, key in zip(lines, head.key, strict=True):
         products = query * key
         strongest = sorted(range(7), key=lambda dimension: -abs(products[dimension]))[:3]
         assert line.endswith("  ".join(f"{dimension}: {products[dimension]:+.3f}" for dimension in strongest))
+
+
+def test_the_best_key_is_split_into_all_its_dimensions(model, tokenizer):
+    step = section(explain(model, tokenizer, SOURCE, "ball"), 3)
+    name, split = re.search(r"query times key '(.+)', dimension by dimension:\n +0:(.*)$", step).groups()
+    dot_products = {label: numbers[2] for label, numbers in rows_of_table(step)}
+    assert name == max(dot_products, key=dot_products.get)
+    assert sum(map(float, split.split())) == pytest.approx(dot_products[name], abs=1e-3)
 
 
 def test_output_is_what_the_module_returns(model, tokenizer):

@@ -36,7 +36,7 @@ def _not(text: str, negated: bool) -> list[Word]:
 
 
 def _quality(adjective: Adjective, negated: bool) -> list[Word]:
-    negation = _not("不", negated)
+    negation = _not("沒" if adjective.chinese.startswith("有") else "不", negated)  # 沒有禮貌
     described = word(adjective.chinese, "quality")
     if adjective.predicate == "是":
         return [*negation, word("是", "copula"), described, word("的", possible=["quality"])]
@@ -80,11 +80,11 @@ def noun_phrase(phrase: NounPhrase, role: str, *, before_de: bool = False) -> li
     """Realise a noun phrase whose concepts begin with `role`: owner, determiner, numeral, adjective, noun.
 
     Of several 的 in a row only the last is said (我哥哥的車, 我藍色的車), so an owner loses its own before an
-    adjective that ends in 的, or where the whole phrase is an owner (`before_de`).
+    adjective that ends in 的, or where the whole phrase is an owner (`before_de`) without adjective (我的大房子的門).
     """
     attributive = () if phrase.adjective is None else phrase.adjective.attributive
-    marked = "的" in attributive
-    words = _owner(phrase, role, silent=(marked or before_de) and phrase.count is None)
+    silent = phrase.count is None and ("的" in attributive or (before_de and not attributive))
+    words = _owner(phrase, role, silent=silent)
     if not words:
         words = _determiner(phrase, role)
     elif phrase.count is not None:

@@ -16,7 +16,7 @@ from .entries import Lexicon
 from .reading import read_lexicon
 from .sentences import Action, NounPhrase, Pronoun, Quality, Sentence, Word, align
 
-SIZES = {"train": 40_000, "dev": 1_000, "test": 2_000}
+SIZES = {"train": 120_000, "dev": 1_000, "test": 2_000}
 SPEAKERS: dict[str, Callable[[Sentence], list[Word]]] = {"es": spanish.say, "zh": chinese.say}
 NAMED_PAIRS = {("blue", "ball"), ("black", "cat"), ("drink", "milk"), ("love", "dog")}
 HELD_OUT = {"test": 0.08, "dev": 0.04}  # the share of the word pairs
@@ -38,7 +38,7 @@ def load_textbook(pair: str = "en-es", split: str = "train", seed: int = 0, size
         pair: "en-es" (Spanish) or "en-zh" (Chinese, traditional characters).
         split: "train", "dev" or "test".
         seed: another seed gives other sentences.
-        size: how many rows; None stands for 40,000 of "train", 1,000 of "dev", 2,000 of "test".
+        size: how many rows; None stands for 120,000 of "train", 1,000 of "dev", 2,000 of "test".
 
     Returns:
         Rows with distinct English sentences and the columns `translation` ({"en": ..., "es": ...}), `source_words`,

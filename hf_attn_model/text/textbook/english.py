@@ -136,5 +136,7 @@ def _determiner(phrase: NounPhrase, role: str, following: str) -> list[Word]:
 
 
 def _a(following: str) -> str:
-    """*a* or *an*, by the sound that follows: a uniform, a useful map."""
+    """*a* or *an*, by the sound that follows: a uniform, a useful map, an honest man."""
+    if following.startswith(("honest", "hour")):
+        return "an"
     return "an" if following[0] in "aeiou" and not following.startswith(("uni", "use")) else "a"

@@ -7,7 +7,7 @@ a `UserError` that names the file, the line and the column.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,8 @@ from ...errors import UserError
 from .entries import Adjective, Adverb, Lexicon, Noun, NounClass, Verb
 
 FOLDER = Path(__file__).parent / "lexicon"
+
+Members = Mapping[str, Sequence[Noun]]  # for each class and each noun by name: the nouns that belong to it
 
 CLASS_COLUMNS = ("class", "parents", "found_in", "examples")
 NOUN_COLUMNS = (
@@ -63,6 +65,18 @@ class _Row:
                 self.fail(column, f"{value!r} is neither a class of classes.tsv nor a noun of nouns.tsv")
         return values
 
+    def kinds(self, column: str, members: Members, *, optional: bool = True, places: bool = False) -> tuple[str, ...]:
+        """The classes and nouns that a cell names: none without a member, and places have a preposition."""
+        self.text(column, optional=optional)
+        names = self.words(column, known=members)
+        for name in names:
+            if not members[name]:
+                self.fail(column, f"no noun of nouns.tsv belongs to the class {name!r}")
+            for noun in members[name]:
+                if places and not noun.preposition:
+                    self.fail(column, f"{noun.english!r} is not a place; nouns.tsv gives it no preposition")
+        return names
+
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[_Row]:
     try:
@@ -89,13 +103,18 @@ def read_lexicon(folder: Path = FOLDER) -> Lexicon:
     """
     noun_rows = list(_rows(folder / "nouns.tsv", NOUN_COLUMNS))
     names = {row.text("english") for row in noun_rows}
-    classes = _classes(list(_rows(folder / "classes.tsv", CLASS_COLUMNS)), names)
+    class_rows = list(_rows(folder / "classes.tsv", CLASS_COLUMNS))
+    classes = _classes(class_rows, names)
     nouns = _nouns(noun_rows, classes)
-    known = names | classes.keys()
+    members = {name: [noun for noun in nouns if noun.is_a(name)] for name in names | classes.keys()}
+    for row in class_rows:
+        row.kinds("found_in", members, places=True)
+    for row in noun_rows:
+        row.kinds("part_of", members)
     lexicon = Lexicon(
         nouns=nouns,
-        verbs=tuple(_verb(row, known) for row in _rows(folder / "verbs.tsv", VERB_COLUMNS)),
-        adjectives=tuple(_adjective(row, known) for row in _rows(folder / "adjectives.tsv", ADJECTIVE_COLUMNS)),
+        verbs=tuple(_verb(row, members) for row in _rows(folder / "verbs.tsv", VERB_COLUMNS)),
+        adjectives=tuple(_adjective(row, members) for row in _rows(folder / "adjectives.tsv", ADJECTIVE_COLUMNS)),
         adverbs=tuple(_adverb(row) for row in _rows(folder / "adverbs.tsv", ADVERB_COLUMNS)),
     )
     _check_one_translation(lexicon)
@@ -163,7 +182,7 @@ def _noun(row: _Row, classes: dict[str, NounClass], known: Collection[str]) -> N
     )
 
 
-def _adjective(row: _Row, known: Collection[str]) -> Adjective:
+def _adjective(row: _Row, members: Members) -> Adjective:
     return Adjective(
         english=row.text("english"),
         spanish=row.words("spanish", count=4),
@@ -171,11 +190,11 @@ def _adjective(row: _Row, known: Collection[str]) -> Adjective:
         chinese=row.text("chinese"),
         predicate=row.choice("predicate", "很", "是"),
         attributive=tuple(row.text("attributive").split()),
-        describes=row.words("describes", known=known),
+        describes=row.kinds("describes", members, optional=False),
     )
 
 
-def _verb(row: _Row, known: Collection[str]) -> Verb:
+def _verb(row: _Row, members: Members) -> Verb:
     uses = row.words("uses")
     if not uses or not {"event", "habit", "state"}.issuperset(uses):
         row.fail("uses", "needs one or more of event, habit, state")
@@ -191,11 +210,11 @@ def _verb(row: _Row, known: Collection[str]) -> Verb:
         chinese=row.text("chinese"),
         coverb=row.text("coverb", optional=True),
         uses=uses,
-        subjects=row.words("subjects", known=known),
-        objects=row.words("objects", known=known),
+        subjects=row.kinds("subjects", members, optional=False),
+        objects=row.kinds("objects", members),
         object_form=row.choice("object_form", "definite", "indefinite", "matching", ""),
-        recipients=row.words("recipients", known=known),
-        places=row.words("places", known=known),
+        recipients=row.kinds("recipients", members),
+        places=row.kinds("places", members, places=True),
     )
 
 

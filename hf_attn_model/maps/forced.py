@@ -1,8 +1,8 @@
 """force: one teacher-forced pass over (source, target) pairs gives the attention of every target token.
 
-The decoder reads the start mark and the target, and writes the target and the end mark. Over a translation
-made by beam search this shows what the search saw when it kept that translation, at the cost of a single
-forward pass.
+The decoder reads the start mark and the target, and writes the target and the end mark. Over a translation made by
+beam search this shows what the search saw when it kept that translation, at the cost of a single forward pass, provided
+that the text is cut into the tokens which the search chose.
 
 Shapes: B batch, L layers, H heads, T target tokens, S source tokens.
 """

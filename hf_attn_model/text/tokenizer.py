@@ -3,8 +3,9 @@
 Byte-pair encoding over characters (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909), one vocabulary for
 both languages. A word carries the space before it (" ball"), and a text that opens with such a word is encoded as
 if a space stood before it, so that a word is the same token wherever it stands. Scripts that put no space between
-words get none: their runs go to BPE whole, which finds 喜歡 by itself. A character outside the vocabulary becomes
-its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged.
+words get none; a Chinese character is a token by itself, because merges would run over word boundaries: with 喝茶
+as one token and 喝 rarely alone, a model that never saw 喝牛奶 could not say it. A character outside the vocabulary
+becomes its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged.
 """
 
 import json
@@ -18,7 +19,7 @@ from ..errors import UserError
 
 PAD, END = "<pad>", "</s>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
-CHARACTER_COVERAGE = 0.9995  # of the running text, as SentencePiece advises for large alphabets
+MIN_FREQUENCY = 2  # of a character or a pair, to get an entry of its own
 
 # Scripts written without spaces between words (Oniguruma character classes).
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
@@ -27,7 +28,8 @@ OPENS_UNSPACED = UNSPACED + r"\x{3000}-\x{303F}\x{FF00}-\x{FFEF}"
 LETTERS = rf"[\p{{L}}\p{{M}}&&[^{UNSPACED}]]+"
 PIECES = "|".join(
     [
-        rf"[{UNSPACED}]+",
+        r"\p{Han}",  # alone: a merge over a word boundary hides from the model what the words are
+        rf"[{UNSPACED}&&[^\p{{Han}}]]+",
         rf" ?{LETTERS}(?:['’]{LETTERS})*",  # don't, l’homme
         r" ?\p{N}",  # a digit alone: 1998 is " 1", "9", "9", "8"
         r" ?[^\s\p{L}\p{M}\p{N}]",  # a punctuation mark or symbol alone
@@ -69,7 +71,7 @@ def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: in
     tokenizer = _pipeline()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        min_frequency=2,
+        min_frequency=MIN_FREQUENCY,
         special_tokens=fixed,
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
@@ -87,16 +89,11 @@ def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: in
 
 
 def _alphabet(sentences: list[str], most: int) -> list[str]:
-    """The most frequent characters that cover `CHARACTER_COVERAGE` of the text; ties in code point order."""
+    """List the characters that occur `MIN_FREQUENCY` times, the most frequent first; ties in code point order."""
     counts = Counter(character for sentence in sentences for character in sentence)
     counts[" "] += len(sentences)  # the one put in front
-    allowed_misses = (1 - CHARACTER_COVERAGE) * counts.total()
     ranked = sorted(counts, key=lambda character: (-counts[character], character))
-    kept = ranked[:most]
-    misses = sum(counts[character] for character in ranked[most:])
-    while len(kept) > 1 and misses + counts[kept[-1]] <= allowed_misses:
-        misses += counts[kept.pop()]
-    return kept
+    return [character for character in ranked if counts[character] >= MIN_FREQUENCY][:most] or ranked[:1]
 
 
 def _pipeline() -> Tokenizer:

@@ -73,7 +73,7 @@ def word_of_token(offsets: Iterable[Span], spans: Sequence[Span]) -> list[int | 
 def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
     """Join neighbouring words that one token covers, so that no word is left without a token.
 
-    It matters where words are single characters: with the token 喜歡, the words 喜 and 歡 become one.
+    It matters where words are single characters: with the token すき, the words す and き become one.
     """
     owner = _owners(spans)
     joined_to_next: set[int] = set()

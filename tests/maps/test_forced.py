@@ -80,10 +80,10 @@ def test_words_are_those_of_the_text(model, tokenizer):
 
 
 def test_words_that_share_a_token_are_one_word(model):
-    whole = train_tokenizer(["喜歡", "我", "狗"] * 2, vocab_size=275)
-    assert "喜歡" in whole.get_vocab()
-    record = force(model, whole, ["dog"], ["我喜歡狗"])[0]
-    assert record.words("cross").rows == ["我", "喜歡", "狗", "</s>"]
+    whole = train_tokenizer(["すき", "わ", "い"] * 2, vocab_size=275)
+    assert "すき" in whole.get_vocab()
+    record = force(model, whole, ["dog"], ["わすきい"])[0]
+    assert record.words("cross").rows == ["わ", "すき", "い", "</s>"]
 
 
 def test_the_model_is_left_as_it_was(model, tokenizer):

@@ -8,11 +8,13 @@ import pytest
 import torch
 from small_models import make_model
 
+from hf_attn_model.text.tokenizer import train_tokenizer
+
 HIDDEN = """
 import sys
 sys.modules["hf_attn_model"] = None  # importing it fails, as where it is not installed
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 
 folder, again = sys.argv[1:3]
 model = AutoModelForSeq2SeqLM.from_pretrained(folder, trust_remote_code=True)
@@ -23,6 +25,9 @@ base = AutoModel.from_pretrained(folder, trust_remote_code=True)
 assert type(base).__name__ == "AttnModel", type(base)
 assert AutoConfig.from_pretrained(folder, trust_remote_code=True).model_type == "hf_attn"
 model.save_pretrained(again)
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+assert tokenizer.decode(tokenizer("a b")["input_ids"], skip_special_tokens=True) == "a b"
+tokenizer.save_pretrained(again)
 """
 
 
@@ -39,6 +44,7 @@ def run_hidden(folder, again, modules):
 def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
     model = make_model(tie_word_embeddings=tied)
     model.save_pretrained(tmp_path / "first")
+    train_tokenizer(["a b"], 300).save_pretrained(tmp_path / "first")
     expected = model(torch.arange(2, 9)[None], decoder_input_ids=torch.arange(3, 8)[None]).logits
 
     once = run_hidden(tmp_path / "first", tmp_path / "second", tmp_path / "cache")

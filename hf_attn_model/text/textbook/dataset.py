@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import chain, islice, product
@@ -119,20 +120,27 @@ def _belongs(sentence: Sentence, split: str, held_out: dict[WordPair, str]) -> b
 
 
 def held_out_pairs(lexicon: Lexicon) -> dict[WordPair, str]:
-    """The (adjective, noun) and (verb, noun) pairs kept from training, each with the split that has them."""
-    partners: dict[str, set[str]] = {}
+    """The (adjective, noun) and (verb, noun) pairs kept from training, each with the split that has them.
+
+    A word with several translations (*old* is 老 of people and 舊 of things) keeps all its pairs: only they tell which
+    is right. So does a word that has few partners.
+    """
+    translations: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    partners: dict[str, set[str]] = defaultdict(set)
     for adjective in lexicon.adjectives:
-        names = {noun.english for noun in lexicon.members(adjective.describes)}
-        partners.setdefault(adjective.english, set()).update(names)
+        translations[adjective.english].add((adjective.spanish[0], adjective.chinese))
+        partners[adjective.english].update(noun.english for noun in lexicon.members(adjective.describes))
     for verb in lexicon.verbs:
-        names = {noun.english for noun in lexicon.members(verb.objects)}
-        partners.setdefault(verb.name, set()).update(names)
+        translations[verb.name].add((verb.infinitive, verb.chinese))
+        partners[verb.name].update(noun.english for noun in lexicon.members(verb.objects))
+    partners_of_noun = Counter(noun for nouns in partners.values() for noun in nouns)
+
     held_out = dict.fromkeys(NAMED_PAIRS, "test")
     for word, nouns in partners.items():
-        if len(nouns) >= PARTNERS:
+        if len(nouns) >= PARTNERS and len(translations[word]) == 1:
             for noun in nouns:
                 chance = _hash_chance(f"{word} {noun}")
-                if chance < HELD_OUT["test"] + HELD_OUT["dev"]:
+                if partners_of_noun[noun] >= PARTNERS and chance < HELD_OUT["test"] + HELD_OUT["dev"]:
                     held_out.setdefault((word, noun), "test" if chance < HELD_OUT["test"] else "dev")
     return held_out
 

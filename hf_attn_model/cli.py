@@ -78,8 +78,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if arguments.translations:
-        lines = (" ".join(line.splitlines()) + "\n" for line in translations)
-        Path(arguments.translations).write_text("".join(lines), encoding="utf-8")
+        text = "".join(f"{_one_line(translation)}\n" for translation in translations)
+        Path(arguments.translations).write_text(text, encoding="utf-8")
     if recipe is not None and given == measured:
         save_scores(scores, arguments.model)
 
@@ -102,7 +102,7 @@ def translate(arguments: argparse.Namespace) -> None:
             progress=sys.stderr.isatty() and not arguments.text,
         )
         for translation in translations:
-            print(" ".join(translation.splitlines()))
+            print(_one_line(translation))
         sys.stdout.flush()
         done += len(chunk)
 
@@ -282,16 +282,15 @@ def _required(value: str | None, name: str) -> str:
 
 def _lines(file: str | None) -> Iterator[str]:
     """Read lines of a file, or of standard input, without their line ends."""
-    try:
-        stream = open(file, "rb") if file else sys.stdin.buffer  # noqa: SIM115
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-    with stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                yield line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise UserError(f"{file or 'standard input'}, line {number}: not UTF-8 text") from error
+    from .text.readers import decode_lines, read_lines
+
+    numbered = read_lines(Path(file)) if file else decode_lines(sys.stdin.buffer, "standard input")
+    return (line for _, line in numbered)
+
+
+def _one_line(translation: str) -> str:
+    """One line in, one line out: a line break inside a translation becomes a space."""
+    return " ".join(translation.splitlines())
 
 
 def _check_new_file(file: str) -> None:

@@ -25,8 +25,8 @@ class TokenBatchSampler(Sampler[list[int]]):
     """
 
     def __init__(self, source_lengths: Sequence[int], target_lengths: Sequence[int], max_tokens: int, seed: int = 0):
-        self.source_lengths = _round_up(source_lengths)
-        self.target_lengths = _round_up(target_lengths)
+        self.source_lengths = round_up(source_lengths)
+        self.target_lengths = round_up(target_lengths)
         self.max_tokens = max_tokens
         self.seed = seed
         self.epoch = 0
@@ -67,5 +67,6 @@ class TokenBatchSampler(Sampler[list[int]]):
         return batches
 
 
-def _round_up(lengths: Sequence[int]) -> np.ndarray:
+def round_up(lengths: Sequence[int] | int) -> np.ndarray:
+    """Round lengths in tokens up to what they are padded to."""
     return -(-np.asarray(lengths, dtype=np.int64) // LENGTH_STEP) * LENGTH_STEP

@@ -9,7 +9,7 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +58,26 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     opener = gzip.open if path.name.endswith(".gz") else open
     try:
         with opener(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                where = f"{path}, line {number}"
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(f"{where}: not UTF-8 ({error.reason} at byte {error.start})") from None
-                yield where, text.removesuffix("\n").removesuffix("\r")
+            yield from decode_lines(lines, str(path))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{path}: not a whole gzip file ({error})") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def decode_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
+    """The same of lines that are open already, such as standard input; `name` is what messages call them.
+
+    Raises:
+        UserError: a line is not UTF-8.
+    """
+    for number, line in enumerate(lines, start=1):
+        where = f"{name}, line {number}"
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{where}: not UTF-8 ({error.reason} at byte {error.start})") from None
+        yield where, text.removesuffix("\n").removesuffix("\r")
 
 
 def _json_rows(path: Path) -> Iterator[Row]:

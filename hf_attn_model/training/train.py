@@ -19,7 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from ..errors import UserError
 from ..model import AttnConfig, AttnForConditionalGeneration
-from ..text.batches import LENGTH_STEP
+from ..text.batches import LENGTH_STEP, round_up
 from ..text.corpora import load_corpus
 from ..text.tokenizer import train_tokenizer
 from . import provenance
@@ -107,7 +107,7 @@ def _tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
 
 def _record(trainer: TranslationTrainer, model: AttnForConditionalGeneration, resumed: bool) -> dict[str, Any]:
     """Collect what was measured, and what a reader needs to repeat it."""
-    (summary,) = [entry for entry in trainer.state.log_history[-1:] if "train_runtime" in entry]
+    summary = trainer.state.log_history[-1]  # what Trainer logs at the end of a training
     return {
         "command": provenance.command(),
         "hardware": provenance.hardware(),
@@ -161,7 +161,7 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
         )
     except Exception as error:
         raise UserError(f"recipe {recipe.name}: model: {' '.join(str(error).split())}") from error
-    padded = -(-recipe.max_length // LENGTH_STEP) * LENGTH_STEP
+    padded = int(round_up(recipe.max_length))
     if padded > config.max_position_embeddings:
         raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
     config._attn_implementation = attention_for_training()

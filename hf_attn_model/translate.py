@@ -56,7 +56,7 @@ def translate(
                     **batch.to(model.device),
                     num_beams=num_beams,
                     do_sample=False,
-                    max_new_tokens=min(2 * longest + 10, limit - 1),
+                    max_length=min(2 * longest + 11, limit),  # the start mark counts
                 )
             texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
             for i, text in zip(chosen, texts, strict=True):

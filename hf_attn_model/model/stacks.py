@@ -49,7 +49,16 @@ class AttnPreTrainedModel(PreTrainedModel):
             super()._init_weights(module)
 
     def save_pretrained(self, save_directory, *args, **kwargs) -> None:
-        """Save weights, configuration and code, such that AutoModel and AutoModelForSeq2SeqLM both find their class."""
+        """Save weights, configuration and code, such that the Auto classes and `pipeline` find what they load."""
+        # The import, too, makes the file travel: transformers copies what the files of the model import.
+        from .pipeline_translation import TranslationPipeline
+
+        self.config.custom_pipelines = {
+            "translation": {
+                "impl": f"pipeline_translation.{TranslationPipeline.__name__}",
+                "pt": ["AutoModelForSeq2SeqLM"],
+            }
+        }
         self.config.auto_map = {
             "AutoConfig": "configuration_attn.AttnConfig",
             "AutoModel": "modeling_attn.AttnModel",
@@ -89,7 +98,8 @@ class Encoder(AttnPreTrainedModel):
             inputs_embeds = self.embed_tokens(input_ids)
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
-        hidden_states = self.dropout(inputs_embeds + self.embed_positions(position_ids))  # (B,S,D)
+        positions = self.embed_positions(position_ids).to(inputs_embeds.dtype)
+        hidden_states = self.dropout(inputs_embeds + positions)  # (B,S,D)
 
         mask = create_bidirectional_mask(self.config, inputs_embeds, attention_mask)
         for layer in self.layers:
@@ -146,7 +156,8 @@ class Decoder(AttnPreTrainedModel):
         seen = past_key_values.get_seq_length() if past_key_values is not None else 0
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
-        hidden_states = self.dropout(inputs_embeds + self.embed_positions(position_ids))  # (B,T,D)
+        positions = self.embed_positions(position_ids).to(inputs_embeds.dtype)
+        hidden_states = self.dropout(inputs_embeds + positions)  # (B,T,D)
 
         target_cache = past_key_values
         if isinstance(past_key_values, EncoderDecoderCache):

@@ -150,7 +150,7 @@ def training_arguments(recipe: Recipe, out: Path) -> Seq2SeqTrainingArguments:
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:
-    """Build the recipe's model with fresh weights for the tokenizer's vocabulary."""
+    """Build the recipe's model with fresh weights for the tokenizer's vocabulary; `generate` searches as the recipe."""
     try:
         config = AttnConfig(
             vocab_size=len(tokenizer),
@@ -165,7 +165,9 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
     if padded > config.max_position_embeddings:
         raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
     config._attn_implementation = attention_for_training()
-    return AttnForConditionalGeneration(config)
+    model = AttnForConditionalGeneration(config)
+    model.generation_config.update(num_beams=recipe.num_beams, max_length=config.max_position_embeddings)
+    return model
 
 
 def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:

@@ -1,0 +1,202 @@
+"""The translation pipeline against `translate`, `generate`, `force` and a brute-force sum of log-probabilities."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from transformers import MarianConfig, MarianMTModel, pipeline
+
+from hf_attn_model.maps import force
+from hf_attn_model.model.pipeline_translation import TranslationPipeline
+from hf_attn_model.translate import translate
+
+SENTENCES = ["one two three", "seven", "four four five", "", "two six one", "three one"]
+
+
+@pytest.fixture(scope="module")
+def translator(translator_folder):
+    return pipeline("translation", str(translator_folder), pipeline_class=TranslationPipeline)
+
+
+def texts(records):
+    return [record["translation_text"] for record in records]
+
+
+def test_the_task_needs_no_registration_where_remote_code_is_trusted(
+    translator, translator_folder, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path))
+    loaded = pipeline("translation", str(translator_folder), trust_remote_code=True)
+    assert type(loaded).__name__ == "TranslationPipeline"
+    assert type(loaded).__module__.startswith("transformers_modules.")
+    assert loaded("one two three") == translator("one two three")
+    assert pipeline(model=str(translator_folder), trust_remote_code=True).task == "translation"
+
+
+def test_one_text_a_list_and_a_generator_keep_their_order_and_shape(translator):
+    alone = [translator(sentence) for sentence in SENTENCES]
+    assert [len(hypotheses) for hypotheses in alone] == [1] * len(SENTENCES)
+    assert alone[3] == [{"translation_text": ""}]
+    assert len(set(texts(hypotheses[0] for hypotheses in alone))) == len(SENTENCES)
+    assert translator(SENTENCES) == [hypotheses[0] for hypotheses in alone]
+    stream = iter(translator(sentence for sentence in SENTENCES))
+    assert next(stream) == alone[0]
+    assert list(stream) == alone[1:]
+    assert translator([]) == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+@pytest.mark.parametrize("padding_side", ["left", "right"])
+def test_batches_equal_translate(translator, batch_size, padding_side, monkeypatch):
+    monkeypatch.setattr(translator.tokenizer, "padding_side", padding_side)
+    expected = translate(translator.model, translator.tokenizer, SENTENCES, num_beams=3)
+    assert texts(translator(SENTENCES, batch_size=batch_size, num_beams=3)) == expected
+
+
+def test_the_search_of_the_recipe_is_the_default(translator, translator_folder):
+    assert json.loads((translator_folder / "generation_config.json").read_text())["num_beams"] == 2
+    assert texts(translator(SENTENCES)) == translate(translator.model, translator.tokenizer, SENTENCES, num_beams=2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_several_hypotheses_are_those_of_generate_best_first(translator, batch_size):
+    found = translator(SENTENCES[:3], batch_size=batch_size, num_beams=5, num_return_sequences=4)
+    for sentence, hypotheses in zip(SENTENCES, found, strict=False):
+        source = translator.tokenizer(sentence, return_tensors="pt")
+        expected = translator.model.generate(**source, num_beams=5, num_return_sequences=4, max_length=25)
+        assert texts(hypotheses) == translator.tokenizer.batch_decode(expected, skip_special_tokens=True)
+        scores = translator.score([sentence] * 4, texts(hypotheses))
+        rates = [score["log_probability"] / len(score["target_tokens"]) for score in scores]
+        assert rates == sorted(rates, reverse=True)
+
+
+def test_parameters_of_generate_hold_for_a_call_or_for_all(translator, translator_folder):
+    short = texts(translator(SENTENCES[:1], max_new_tokens=2))
+    assert len(translator.tokenizer(short[0])["input_ids"]) < len(translator.tokenizer(SENTENCES[0])["input_ids"])
+    for_all = pipeline(
+        "translation", str(translator_folder), pipeline_class=TranslationPipeline, max_new_tokens=2, batch_size=2
+    )
+    assert texts(for_all(SENTENCES[:1])) == short
+    assert texts(for_all(SENTENCES, max_new_tokens=20)) == texts(translator(SENTENCES))
+    sampled = {
+        translator("one two three", do_sample=True, num_beams=1, temperature=9.0)[0]["translation_text"]
+        for _ in range(7)
+    }
+    assert len(sampled) > 1
+    by_dict = translator(SENTENCES[0], return_dict_in_generate=True, output_scores=True)
+    assert by_dict == translator(SENTENCES[0])
+
+
+def test_a_default_search_says_nothing_of_lengths(translator, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    with caplog.at_level(logging.WARNING):
+        translator(SENTENCES, batch_size=2)
+    assert "length" not in caplog.text
+
+
+@pytest.mark.parametrize("padding_side", ["left", "right"])
+def test_attention_is_that_of_a_forced_pass_over_the_translation(translator, padding_side, monkeypatch):
+    monkeypatch.setattr(translator.tokenizer, "padding_side", padding_side)
+    sources = [sentence for sentence in SENTENCES if sentence]
+    before = translator.model.config._attn_implementation
+    found = translator(sources, batch_size=3, num_beams=3, num_return_sequences=2, return_attention=True)
+    assert translator.model.config._attn_implementation == before
+    for source, hypotheses in zip(sources, found, strict=True):
+        for record in hypotheses:
+            (expected,) = force(translator.model, translator.tokenizer, [source], [record["translation_text"]])
+            assert record["source_tokens"] == expected.source_tokens
+            assert record["target_tokens"] == expected.target_tokens
+            for place in ("encoder", "decoder", "cross"):
+                weights = record[place]
+                assert weights.dtype == torch.float32
+                np.testing.assert_allclose(weights.numpy(), expected.place(place), atol=1e-6)
+
+
+def test_attention_of_a_blank_text_is_that_of_its_end_mark(translator):
+    blank, other = translator(["  ", "one two three"], batch_size=2, return_attention=True)
+    assert blank["translation_text"] == ""
+    assert blank["target_tokens"] == ["</s>"]
+    assert blank["decoder"].shape[-2:] == (1, 1)
+    assert other["decoder"].shape[-1] == len(other["target_tokens"]) > 1
+
+
+def test_the_implementation_comes_back_after_a_failure(translator, monkeypatch):
+    before = translator.model.config._attn_implementation
+    monkeypatch.setattr(type(translator.model), "forward", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        translator._attend(torch.ones(1, 3), torch.ones(1, 3), torch.ones(1, 3, dtype=torch.long))
+    assert translator.model.config._attn_implementation == before
+
+
+@pytest.mark.parametrize("padding_side", ["left", "right"])
+def test_score_is_the_sum_of_log_probabilities_read_token_by_token(translator, padding_side, monkeypatch):
+    monkeypatch.setattr(translator.tokenizer, "padding_side", padding_side)
+    model, tokenizer = translator.model, translator.tokenizer
+    sources, targets = ["one two three", "seven"], ["drei zwei eins", "eins eins eins eins"]
+    for source, target, score in zip(sources, targets, translator.score(sources, targets), strict=True):
+        read, expected = [0], []
+        for token in tokenizer(target)["input_ids"]:
+            logits = model(**tokenizer(source, return_tensors="pt"), decoder_input_ids=torch.tensor([read])).logits
+            expected.append(logits[0, -1].log_softmax(-1)[token].item())
+            read.append(token)
+        assert score["token_log_probabilities"] == pytest.approx(expected, abs=1e-4)
+        assert score["log_probability"] == pytest.approx(sum(expected), abs=1e-4)
+        assert score["target_tokens"] == tokenizer.convert_ids_to_tokens(read[1:])
+        assert translator.score(source, target)["log_probability"] == pytest.approx(sum(expected), abs=1e-4)
+    by_ones = translator.score(sources, targets, batch_size=1)
+    assert [score["log_probability"] for score in by_ones] == pytest.approx(
+        [score["log_probability"] for score in translator.score(sources, targets)], abs=1e-4
+    )
+    assert translator.score([], []) == []
+
+
+def test_score_is_the_score_of_beam_search(translator):
+    source = translator.tokenizer("two six one", return_tensors="pt")
+    found = translator.model.generate(
+        **source, num_beams=3, length_penalty=0.0, return_dict_in_generate=True, output_scores=True
+    )
+    text = translator.tokenizer.decode(found.sequences[0], skip_special_tokens=True)
+    assert translator.score("two six one", text)["log_probability"] == pytest.approx(
+        found.sequences_scores[0].item(), abs=1e-4
+    )
+
+
+def test_mistakes_are_told(translator):
+    with pytest.raises(ValueError, match="reads at most 31: split it"):
+        translator("one " * 40)
+    with pytest.raises(ValueError, match="reads at most 31: split it"):
+        translator.score("one", "one " * 40)
+    with pytest.raises(TypeError, match="reads texts, got dict"):
+        translator([{"en": "one"}])
+    with pytest.raises(ValueError, match="two lists of texts of the same length"):
+        translator.score(["one"], ["eins", "zwei"])
+    with pytest.raises(ValueError, match="two lists of texts of the same length"):
+        translator.score("one", ["eins"])
+
+
+def test_a_saved_pipeline_keeps_its_code_and_loads_again(translator, tmp_path, monkeypatch):
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    translator.save_pretrained(tmp_path / "saved")
+    loaded = pipeline("translation", str(tmp_path / "saved"), trust_remote_code=True)
+    assert loaded(SENTENCES) == translator(SENTENCES)
+
+
+def test_marian_is_translated_and_shown_too(translator):
+    """Any encoder-decoder model: here one with random weights."""
+    torch.manual_seed(0)
+    sizes = {"d_model": 22, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 17, "decoder_ffn_dim": 19}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    ids = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "forced_eos_token_id": 1}
+    config = MarianConfig(vocab_size=len(translator.tokenizer), max_position_embeddings=31, **sizes, **heads, **ids)
+    marian = TranslationPipeline(
+        model=MarianMTModel._from_config(config, attn_implementation="eager").eval(), tokenizer=translator.tokenizer
+    )
+    _, record = marian(SENTENCES[:2], batch_size=2, return_attention=True)
+    source = marian.tokenizer(SENTENCES[1], return_tensors="pt")
+    steps = marian.model.generate(**source, max_length=19, return_dict_in_generate=True, output_attentions=True)
+    shown = record["cross"][:, :, : len(steps.cross_attentions)]  # (L,H,T,S)
+    assert len(steps.cross_attentions) > 1
+    for t, layers in enumerate(steps.cross_attentions):
+        torch.testing.assert_close(shown[:, :, t], torch.cat(layers)[:, :, 0], atol=1e-6, rtol=0)

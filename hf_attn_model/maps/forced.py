@@ -64,7 +64,7 @@ def force_and_record(
     source = _tokenize(tokenizer, sources, names, model, is_target=False)
     target = _tokenize(tokenizer, targets, names, model, is_target=True)
     body = cast(PreTrainedModel, model.base_model)
-    with _evaluation_mode(model), record_attention(body) as record:
+    with _evaluation_mode(model), record_attention(body, keep=("query", "key", "value")) as record:
         body(
             input_ids=source.input_ids,
             attention_mask=source.attention_mask,

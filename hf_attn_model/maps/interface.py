@@ -114,8 +114,6 @@ def _keep(
 ) -> AttentionCall:
     """Detach what an attention function was given, and settle what the implementation does without a mask."""
     unsupported = [name for name in UNSUPPORTED if options.get(name) is not None]
-    if query.shape[1] != key.shape[1]:
-        unsupported.append("keys shared by several heads")
     if unsupported:
         raise UserError(f"cannot rebuild the attention weights of {type(module).__name__}: {unsupported[0]}")
     queries, keys = query.shape[2], key.shape[2]
@@ -125,6 +123,7 @@ def _keep(
         query=query.detach(),
         key=key.detach(),
         value=value.detach(),
+        heads=tuple(range(query.shape[1])),
         mask=mask,
         position_bias=None if position_bias is None else position_bias.detach(),
         scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,

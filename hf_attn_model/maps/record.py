@@ -1,10 +1,10 @@
-"""record_attention: keep every query, key and value of an encoder-decoder model, pass by pass.
+"""record_attention: keep the queries and keys of an encoder-decoder model, pass by pass.
 
 Shapes: B batch, T target length, S source length, K head_dim.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -13,29 +13,50 @@ from transformers import PreTrainedModel
 
 from ..errors import UserError
 from .interface import is_listening, listen
+from .masks import MaskFolder
 from .recording import AttentionRecord, RecordedForward
+from .sentence import PLACES
 from .steps import AttentionCall
+
+VECTORS = ("query", "key", "value")
 
 
 @contextmanager
-def record_attention(model: PreTrainedModel) -> Iterator[AttentionRecord]:
+def record_attention(
+    model: PreTrainedModel,
+    *,
+    places: Iterable[str] = PLACES,
+    layers: Iterable[int] | None = None,
+    heads: Iterable[int] | None = None,
+    keep: Iterable[str] = ("query", "key"),
+) -> Iterator[AttentionRecord]:
     """Record the attention of every forward pass of `model` inside the context.
 
         with record_attention(model) as record:
             model(**batch)
         head = record[0].cross[2, 1]  # sentence 0, layer 2, head 1
-        head.query, head.scores, head.attention_weights, head.context  # (T,K), (T,S), (T,S), (T,K)
+        head.query, head.key, head.scores, head.attention_weights  # (T,K), (S,K), (T,S), (T,S)
+
+    The model runs as it does without: its queries and keys are kept beside it, and every other step is rebuilt from
+    them when it is asked for. Memory grows with the length of a sentence, not with its square.
 
     Works on encoder-decoder models that go through transformers' attention interface, with any of its
     implementations. Padding is left out: on the source side it is known from `attention_mask`, on the target
     side from `decoder_attention_mask`, else from `labels` (-100), else from the trailing pads of
     `decoder_input_ids`. A forward pass that raises an exception is not recorded, nor are other threads.
 
+    Args:
+        model: the encoder-decoder model; a part of it may be called, too.
+        places: some of "encoder", "decoder", "cross".
+        layers, heads: their numbers, counted from 0 in each place; all by default.
+        keep: with `("query", "key", "value")` the steps have `value` and `context` as well.
+
     Raises:
-        UserError: the model has no encoder and decoder, its attention implementation has no mask function, or
-            (from the model's forward) a module uses something the weights cannot be rebuilt from.
+        UserError: there is no such place, layer or head (a head is missed in the model's forward), the model has no
+            encoder and decoder, its attention implementation has no mask function, or (from the model's forward) a
+            module uses something the weights cannot be rebuilt from.
     """
-    recorder = _Recorder(model)
+    recorder = _Recorder(model, tuple(places), layers, heads, tuple(keep))
     with ExitStack() as undo:
         for module, source, target in _forwards(model):
             hook = recorder.opener(source, target)
@@ -59,11 +80,37 @@ def place_of(path: str) -> tuple[str, int] | None:
 class _Recorder:
     """Collects the calls of one model's attention modules."""
 
-    def __init__(self, model: PreTrainedModel):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        places: tuple[str, ...],
+        layers: Iterable[int] | None,
+        heads: Iterable[int] | None,
+        keep: tuple[str, ...],
+    ):
         self.record = AttentionRecord()
-        self.places = {id(module): place_of(path) for path, module in model.named_modules()}
-        if not any(self.places.values()):
+        found = {id(module): place_of(path) for path, module in model.named_modules()}
+        there = {place for place in found.values() if place is not None}
+        if not there:
             raise UserError(f"{type(model).__name__} has no encoder and decoder layers to record")
+        if not places or not set(places) <= set(PLACES):
+            raise UserError(f"places={places}: choose from {', '.join(PLACES)}")
+        if not {"query", "key"} <= set(keep) <= set(VECTORS):
+            raise UserError(f'keep={keep}: choose ("query", "key") or ("query", "key", "value")')
+        chosen = None if layers is None else set(layers)
+        missing = sorted((chosen or set()) - {layer for place, layer in there if place in places})
+        if missing:
+            raise UserError(f"there is no layer {missing[0]} in {', '.join(places)} of {type(model).__name__}")
+        self.places = {
+            module: place
+            for module, place in found.items()
+            if place is not None and place[0] in places and (chosen is None or place[1] in chosen)
+        }
+        self.heads = None if heads is None else tuple(heads)
+        if self.heads is not None and (not self.heads or min(self.heads) < 0):
+            raise UserError(f"heads={self.heads}: give numbers of heads, counted from 0")
+        self.with_value = "value" in keep
+        self.masks = MaskFolder()
         self.pad_token_id = model.config.pad_token_id
         self.current: RecordedForward | None = None
         self.depth = 0  # the encoder's forward runs inside the model's: the outermost one counts
@@ -96,12 +143,13 @@ class _Recorder:
             if output is not None and self.current is not None:
                 self.record.forwards.append(self.current)
             self.current = None
+            self.masks.forget()
 
     def add(self, module: nn.Module, call: AttentionCall) -> None:
         """Keep a call of one of the model's layers (a layer recomputed in the backward pass counts once)."""
         place = self.places.get(id(module))
         if place is not None and self.current is not None:
-            self.current.calls[place] = call
+            self.current.calls[place] = self.masks.fold(call).select(self.heads, self.with_value)
 
     def _target_mask(self, inputs: dict) -> torch.Tensor | None:
         """Find the real target positions (B,T) of a pass without a decoder mask."""

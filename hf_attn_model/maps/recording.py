@@ -75,14 +75,14 @@ class RecordedPlace:
     def __getitem__(self, key: int | tuple[int, int]) -> AttentionSteps:
         """Rebuild the steps of a layer, (H,..) each, or of one head in it.
 
-        Raises `IndexError` for a layer that was not recorded and a head that the layer does not have.
+        Raises `IndexError` for a layer and for a head that was not recorded.
         """
-        layer, head = key if isinstance(key, tuple) else (key, slice(None))
+        layer, head = key if isinstance(key, tuple) else (key, None)
         call = self.sentence.forward.calls.get((self.place, layer))
         if call is None:
             raise IndexError(f"{self.place} layer {layer} was not recorded; there are {self.layers}")
-        if isinstance(head, int) and not 0 <= head < call.query.shape[1]:
-            raise IndexError(f"{self.place} layer {layer} has heads 0 to {call.query.shape[1] - 1}, not {head}")
+        if head is not None and head not in call.heads:
+            raise IndexError(f"{self.place} layer {layer}: head {head} was not recorded; there are {list(call.heads)}")
         return call.of_sentence(self.sentence.index, *self._tokens(call), head)
 
     @property

@@ -1,13 +1,15 @@
 """The steps of attention, rebuilt from what one call of an attention function was given.
 
-Shapes: B batch, H heads, T queries, S keys, K head_dim. Tensors keep the model's device; half precision is
-rebuilt in float32. Equations: Vaswani et al. (2017), section 3.2.1.
+Shapes: B batch, H heads, G heads that share a key, T queries, S keys, K head_dim. Tensors
+keep the model's device; half precision is rebuilt in float32. Equations: Vaswani et al. (2017), section 3.2.1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_mask
+
+from ..errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,7 @@ class AttentionSteps:
     Attributes:
         query: (H,T,K).
         key: (H,S,K).
-        value: (H,S,K).
+        recorded_value: (H,S,K), or `None` where values were not recorded.
         scaling: factor of the dot products, usually 1/sqrt(K).
         bias: (H,T,S) or broadcastable, added to the scores: the mask (0 or a very negative number) plus the
             position bias of models that have one. `None` where every query may see every key.
@@ -25,9 +27,16 @@ class AttentionSteps:
 
     query: torch.Tensor
     key: torch.Tensor
-    value: torch.Tensor
+    recorded_value: torch.Tensor | None
     scaling: float
     bias: torch.Tensor | None = None
+
+    @property
+    def value(self) -> torch.Tensor:
+        """What the attention weights average, (H,S,K). Raises `UserError` where values were not recorded."""
+        if self.recorded_value is None:
+            raise UserError('no values were recorded; use record_attention(model, keep=("query", "key", "value"))')
+        return self.recorded_value
 
     @property
     def scores(self) -> torch.Tensor:
@@ -56,7 +65,9 @@ class AttentionCall:
 
     Attributes:
         query: (B,H,T,K).
-        key, value: (B,H,S,K).
+        key, value: (B,H/G,S,K): G heads in a row share one (grouped queries; G is 1 in most models). The value is
+            `None` where it is not kept.
+        heads: the numbers that the H heads have in the model.
         mask: as the implementation takes it: `None`, bool or float (B,1|H,T,S), padding (B,S), or a
             `BlockMask`.
         position_bias: `None` or broadcastable to (B,H,T,S).
@@ -67,32 +78,69 @@ class AttentionCall:
 
     query: torch.Tensor
     key: torch.Tensor
-    value: torch.Tensor
+    value: torch.Tensor | None
+    heads: tuple[int, ...]
     mask: torch.Tensor | BlockMask | None
     position_bias: torch.Tensor | None
     scaling: float
     causal: bool
     causal_offset: int
 
+    def select(self, heads: tuple[int, ...] | None, with_value: bool) -> "AttentionCall":
+        """Keep some of the heads, and the values or not. Raises `UserError` for a head that is not there."""
+        value = self.value if with_value else None
+        if heads is None:
+            return replace(self, value=value)
+        if max(heads) >= self.query.shape[1]:
+            raise UserError(f"there is no head {max(heads)}: the attention has heads 0 to {self.query.shape[1] - 1}")
+        chosen = list(heads)
+        return replace(
+            self,
+            query=self.query[:, chosen],
+            key=self._per_head(self.key)[:, chosen],
+            value=None if value is None else self._per_head(value)[:, chosen],
+            heads=heads,
+            mask=_of_heads(self.mask, chosen) if isinstance(self.mask, torch.Tensor) else self.mask,
+            position_bias=None if self.position_bias is None else _of_heads(self.position_bias, chosen),
+        )
+
     def of_sentence(
-        self, sentence: int, rows: torch.Tensor, columns: torch.Tensor, heads: int | slice = slice(None)
+        self, sentence: int, rows: torch.Tensor, columns: torch.Tensor, head: int | None = None
     ) -> AttentionSteps:
-        """Cut out one sentence; `rows` (T,) and `columns` (S,) are True where there is a token."""
+        """Cut out one sentence; `rows` (T,) and `columns` (S,) are True where there is a token.
+
+        `head` is the number of one head in the model; without it all that were kept stay side by side.
+        """
+        heads: int | slice = slice(None) if head is None else self.heads.index(head)
         precise = torch.promote_types(self.query.dtype, torch.float32)
-        bias = self._bias(sentence, precise)
+        only = slice(sentence, sentence + 1)
+        bias = self._bias(only, precise)
         if bias is not None:
-            bias = bias.expand(self.query.shape[1], -1, -1)[heads][..., rows, :][..., columns]
+            bias = bias[0].expand(self.query.shape[1], -1, -1)[heads][..., rows, :][..., columns]
+        value = None if self.value is None else self._per_head(self.value[only])[0, heads][..., columns, :].to(precise)
         return AttentionSteps(
             query=self.query[sentence, heads][..., rows, :].to(precise),
-            key=self.key[sentence, heads][..., columns, :].to(precise),
-            value=self.value[sentence, heads][..., columns, :].to(precise),
+            key=self._per_head(self.key[only])[0, heads][..., columns, :].to(precise),
+            recorded_value=value,
             scaling=self.scaling,
             bias=bias,
         )
 
-    def _bias(self, sentence: int, dtype: torch.dtype) -> torch.Tensor | None:
-        """Add up mask and position bias of one sentence: (1|H,T,S), or `None` where there is neither."""
-        mask = self._mask(sentence)
+    def attention_weights(self) -> torch.Tensor:
+        """Rebuild the weights of the whole batch, (B,H,T,S), padding included."""
+        precise = torch.promote_types(self.query.dtype, torch.float32)
+        scores = self.query.to(precise) @ self._per_head(self.key).to(precise).mT * self.scaling
+        bias = self._bias(slice(None), precise)
+        return (scores if bias is None else scores + bias).softmax(dim=-1)
+
+    def _per_head(self, shared: torch.Tensor) -> torch.Tensor:
+        """Give each head its key or value: (B,H/G,S,K) -> (B,H,S,K)."""
+        heads = self.query.shape[1]
+        return shared if shared.shape[1] == heads else shared.repeat_interleave(heads // shared.shape[1], dim=1)
+
+    def _bias(self, sentences: slice, dtype: torch.dtype) -> torch.Tensor | None:
+        """Add up mask and position bias of some sentences: (1|B,1|H,T,S), or `None` where there is neither."""
+        mask = self._mask(sentences)
         if mask is not None:
             if mask.dtype == torch.bool:
                 mask = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(
@@ -101,20 +149,28 @@ class AttentionCall:
             mask = mask.to(dtype)
         if self.position_bias is None:
             return mask
-        position_bias = self.position_bias[sentence % len(self.position_bias)].to(dtype)  # (1,H,T,S) serves all
+        position_bias = _of_sentences(self.position_bias, sentences).to(dtype)
         return position_bias if mask is None else position_bias + mask
 
-    def _mask(self, sentence: int) -> torch.Tensor | None:
-        """Bring the mask of one sentence to (1|H,T,S), bool (True: may look) or float (to be added)."""
+    def _mask(self, sentences: slice) -> torch.Tensor | None:
+        """Bring the mask of some sentences to (1|B,1|H,T,S), bool (True: may look) or float (to be added)."""
         queries, keys, device = self.query.shape[2], self.key.shape[2], self.query.device
         if isinstance(self.mask, BlockMask):
             batch, heads = self.mask.shape[:2]
-            return create_mask(self.mask.mask_mod, batch, heads, queries, keys, device=device)[sentence]
+            return create_mask(self.mask.mask_mod, batch, heads, queries, keys, device=device)[sentences]
         if self.mask is not None and self.mask.ndim == 4:
-            return self.mask[sentence % len(self.mask), ..., :keys]  # (1,1,T,S) serves all sentences
+            return _of_sentences(self.mask, sentences)[..., :keys]
         if self.mask is None and not self.causal:
             return None
-        visible = torch.ones(1, queries, keys, dtype=torch.bool, device=device)
+        visible = torch.ones(1, 1, queries, keys, dtype=torch.bool, device=device)
         if self.causal:
             visible = visible.tril(self.causal_offset)
-        return visible if self.mask is None else visible & self.mask[sentence].bool()
+        return visible if self.mask is None else visible & self.mask[sentences, None, None, :keys].bool()
+
+
+def _of_sentences(tensor: torch.Tensor, sentences: slice) -> torch.Tensor:
+    return tensor if len(tensor) == 1 else tensor[sentences]  # (1,..) serves all sentences
+
+
+def _of_heads(bias: torch.Tensor, heads: list[int]) -> torch.Tensor:
+    return bias[:, heads] if bias.ndim == 4 and bias.shape[1] > 1 else bias  # (B,1,T,S) and (B,S) serve all heads

@@ -1,4 +1,4 @@
-"""record_attention against transformers' own eager weights, on three families of models."""
+"""record_attention against transformers' own eager weights, on every family of models that translates."""
 
 import threading
 
@@ -11,10 +11,15 @@ from transformers import (
     BartForConditionalGeneration,
     GPT2Config,
     GPT2Model,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
     MarianConfig,
     MarianMTModel,
     T5Config,
     T5ForConditionalGeneration,
+    T5GemmaConfig,
+    T5GemmaForConditionalGeneration,
+    T5GemmaModuleConfig,
 )
 from transformers.masking_utils import flash_attention_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -25,6 +30,8 @@ from hf_attn_model.maps.sentence import PLACES
 from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 
 B, T, S, PAD = 2, 5, 7, 0
+FAMILIES = ["ours", "marian", "bart", "m2m_100", "t5", "t5gemma"]
+RUNS = [(family, how) for family in FAMILIES for how in ("eager", "sdpa") if (family, how) != ("t5gemma", "sdpa")]
 SIZES = {
     "vocab_size": 37,
     "d_model": 12,
@@ -51,9 +58,33 @@ def build(family):
         model = MarianMTModel(MarianConfig(**SIZES))
     elif family == "bart":
         model = BartForConditionalGeneration(BartConfig(**SIZES, forced_eos_token_id=None))
+    elif family == "m2m_100":  # NLLB, too
+        model = M2M100ForConditionalGeneration(M2M100Config(**SIZES, encoder_layerdrop=0.0, decoder_layerdrop=0.0))
+    elif family == "t5gemma":  # two heads share a key
+        side = T5GemmaModuleConfig(
+            vocab_size=37,
+            hidden_size=12,
+            intermediate_size=13,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=6,
+            attn_logit_softcapping=None,
+            sliding_window=64,
+            layer_types=["full_attention"] * 2,
+            query_pre_attn_scalar=6,
+            pad_token_id=PAD,
+            bos_token_id=2,
+            eos_token_id=1,
+        )
+        model = T5GemmaForConditionalGeneration(T5GemmaConfig(encoder=side, decoder=side, vocab_size=37))
     else:
         model = T5ForConditionalGeneration(T5Config(**T5_SIZES, decoder_start_token_id=PAD, dropout_rate=0.0))
-    if family in ("marian", "bart"):  # their initial weights attend almost evenly: larger ones tell more apart
+    if family in (
+        "marian",
+        "bart",
+        "m2m_100",
+    ):  # their initial weights attend almost evenly: larger ones tell more apart
         for parameter in model.parameters():
             parameter.data.mul_(5 if parameter.ndim == 2 else 1)
     return model.eval()
@@ -96,8 +127,7 @@ def assert_record_equals(record, expected):
             torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
 
 
-@pytest.mark.parametrize("family", ["ours", "marian", "bart", "t5"])
-@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+@pytest.mark.parametrize(("family", "implementation"), RUNS)
 @pytest.mark.parametrize("padding_side", ["right", "left"])
 def test_weights_equal_eager_ones(family, implementation, padding_side):
     model, batch = build(family), make_batch(padding_side)
@@ -157,7 +187,7 @@ def test_steps_follow_from_the_projections():
     attention.k_proj.register_forward_hook(lambda module, args, output: inputs.update(key=output))
     attention.v_proj.register_forward_hook(lambda module, args, output: inputs.update(value=output))
     attention.out_proj.register_forward_pre_hook(lambda module, args: inputs.update(context=args[0]))
-    with torch.no_grad(), record_attention(model) as record:
+    with torch.no_grad(), record_attention(model, keep=("query", "key", "value")) as record:
         model(**batch)
     steps = record[1].cross[2, 1]
     wide = slice(7, 14)  # head 1 of heads 7 wide
@@ -272,6 +302,115 @@ def test_generation_gives_one_entry_per_forward_and_equals_the_forced_pass():
             )
 
 
+@pytest.mark.parametrize(("family", "implementation"), RUNS)
+def test_cached_steps_equal_eager_ones(family, implementation):
+    model, batch = build(family), make_batch("right")
+    source = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    options = {"max_new_tokens": T, "min_new_tokens": T, "do_sample": False}
+    model.set_attn_implementation("eager")
+    shown = model.generate(**source, **options, return_dict_in_generate=True, output_attentions=True)
+    model.set_attn_implementation(implementation)
+    with record_attention(model) as record:
+        model.generate(**source, **options)
+    sentence, kept = 1, batch["attention_mask"][1].bool()
+    for step, (decoder, cross) in enumerate(zip(shown.decoder_attentions, shown.cross_attentions, strict=True)):
+        steps = record.forwards[1 + step][sentence]
+        expected = torch.stack([weights[sentence] for weights in decoder])
+        torch.testing.assert_close(steps.decoder.attention_weights, expected, atol=1e-6, rtol=0)
+        expected = torch.stack([weights[sentence] for weights in cross])[..., kept]
+        torch.testing.assert_close(steps.cross.attention_weights, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_without_dropout_is_exact(family):
+    model, batch = build(family).train(), make_batch("right")
+    for module in model.modules():
+        for name in ("dropout", "attention_dropout", "activation_dropout", "dropout_rate"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    with record_attention(model) as record:
+        model(**batch).loss.backward()
+    assert_record_equals(record, eager_weights(model, batch))
+
+
+def test_places_layers_and_heads_are_chosen():
+    model, batch = build("ours"), make_batch("right")
+    with record_attention(model) as everything:
+        model(**batch)
+    with record_attention(model, places=["cross"], layers=[0, 2], heads=[1]) as record:
+        model(**batch)
+    assert list(record.forwards[0].calls) == [("cross", 0), ("cross", 2)]
+    for layer in (0, 2):
+        chosen, expected = record[1].cross[layer, 1], everything[1].cross[layer, 1]
+        torch.testing.assert_close(chosen.attention_weights, expected.attention_weights)
+        assert record[1].cross[layer].query.shape == (1, *expected.query.shape)
+    with pytest.raises(IndexError, match=r"head 0 was not recorded; there are \[1\]"):
+        record[1].cross[0, 0]
+    with pytest.raises(IndexError, match=r"layer 1 was not recorded; there are \[0, 2\]"):
+        record[1].cross[1]
+
+
+@pytest.mark.parametrize("family", ["t5", "t5gemma"])
+def test_chosen_heads_keep_their_bias_and_their_shared_key(family):
+    model, batch = build(family), make_batch("right")
+    expected = eager_weights(model, batch)
+    heads = [0, 2] if family == "t5" else [1, 2]
+    with record_attention(model, heads=heads, keep=("query", "key", "value")) as record:
+        model(**batch)
+    for place in PLACES:
+        weights = getattr(record[1], place).attention_weights
+        torch.testing.assert_close(weights, expected[1][place][:, heads], atol=1e-6, rtol=0)
+        assert record.forwards[0].calls[place, 0].value.shape[1] == 2
+
+
+def test_values_are_kept_when_asked():
+    model, batch = build("ours"), make_batch("right")
+    with record_attention(model) as record:
+        model(**batch)
+    with pytest.raises(UserError, match='keep=\\("query", "key", "value"\\)'):
+        _ = record[0].cross[0, 0].context
+    assert all(call.value is None for call in record.forwards[0].calls.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"places": ["middle"]}, "choose from encoder, decoder, cross"),
+        ({"places": []}, "choose from encoder, decoder, cross"),
+        ({"layers": [5, 3]}, "there is no layer 3 in encoder, decoder, cross"),
+        ({"places": ["encoder"], "layers": [2]}, "there is no layer 2 in encoder of"),
+        ({"heads": [-1]}, "give numbers of heads"),
+        ({"heads": []}, "give numbers of heads"),
+        ({"keep": ["weights"]}, "keep=.*choose"),
+        ({"heads": [7]}, "no head 7: the attention has heads 0 to 2"),
+    ],
+)
+def test_wrong_choices_are_told(options, message):
+    model, batch = build("ours"), make_batch("right")
+    with pytest.raises(UserError, match=message), record_attention(model, **options):
+        model(**batch)
+    assert model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_memory_grows_with_the_length_not_with_its_square(implementation, padded):
+    model, length = build("ours"), 37
+    model.set_attn_implementation(implementation)
+    ids = torch.randint(3, 37, (B, length))
+    mask = torch.ones(B, length, dtype=torch.long)
+    mask[1, -5:] = 0 if padded else 1
+    with record_attention(model) as record:
+        model(ids, attention_mask=mask, decoder_input_ids=ids, decoder_attention_mask=mask)
+    for (place, _), call in record.forwards[0].calls.items():
+        for name, tensor in vars(call).items():
+            assert not isinstance(tensor, torch.Tensor) or tensor.shape.count(length) < 2, (place, name)
+        assert call.causal == (place == "decoder")
+        assert (call.mask is not None) == padded
+
+
 def test_padding_before_cached_tokens_is_left_out_too():
     model, batch = build("ours"), make_batch("right")
     del batch["labels"]
@@ -363,7 +502,7 @@ def test_wrong_indices_name_what_there_is():
         record[2]
     with pytest.raises(IndexError, match=r"there are \[0, 1\]"):
         record[0].encoder[2, 0]
-    with pytest.raises(IndexError, match="heads 0 to 1, not 2"):
+    with pytest.raises(IndexError, match=r"head 2 was not recorded; there are \[0, 1\]"):
         record[0].cross[0, 2]
     torch.testing.assert_close(record[-1].encoder[0].query, record[1].encoder[0].query)
 

@@ -1,10 +1,13 @@
 """Rebuilt steps against PyTorch's own attention, for every kind of mask an implementation takes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.attention.flex_attention import create_block_mask
 from torch.nn.functional import scaled_dot_product_attention
 
+from hf_attn_model.errors import UserError
 from hf_attn_model.maps.steps import AttentionCall
 
 B, H, T, S, K = 2, 3, 5, 7, 11
@@ -23,7 +26,7 @@ def make_call(dtype=torch.float32, **changes):
     generator = torch.Generator().manual_seed(2)
     query, key, value = (torch.randn(B, H, n, K, generator=generator, dtype=dtype) for n in (T, S, S))
     defaults = {"mask": None, "position_bias": None, "scaling": 0.3, "causal": False, "causal_offset": 0}
-    return AttentionCall(query=query, key=key, value=value, **(defaults | changes))
+    return AttentionCall(query=query, key=key, value=value, heads=tuple(range(H)), **(defaults | changes))
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,41 @@ def test_padding_that_is_cut_away_takes_no_attention():
 def test_steps_are_rebuilt_in_at_least_float32(given, rebuilt):
     steps = make_call(given, mask=VISIBLE).of_sentence(SENTENCE, ALL_ROWS, ALL_COLUMNS)
     assert steps.attention_weights.dtype == steps.context.dtype == rebuilt
+
+
+@pytest.mark.parametrize("changes", [{"mask": VISIBLE}, {"mask": PADDING, "causal": True}, {"position_bias": BIAS}, {}])
+def test_the_weights_of_a_batch_are_those_of_its_sentences(changes):
+    call = make_call(**changes)
+    for sentence, weights in enumerate(call.attention_weights()):
+        alone = call.of_sentence(sentence, ALL_ROWS, ALL_COLUMNS).attention_weights
+        torch.testing.assert_close(weights, alone)
+
+
+def test_heads_that_share_a_key_equal_heads_with_copies_of_it():
+    heads = 6
+    query = torch.randn(B, heads, T, K, generator=torch.Generator().manual_seed(5))
+    shared = make_call(mask=VISIBLE)
+    copied = replace(
+        shared,
+        query=query,
+        key=shared.key.repeat_interleave(2, dim=1),
+        value=shared.value.repeat_interleave(2, dim=1),
+        heads=tuple(range(heads)),
+    )
+    shared = replace(shared, query=query, heads=tuple(range(heads)))
+    torch.testing.assert_close(shared.attention_weights(), copied.attention_weights())
+    chosen = shared.select((1, 4), with_value=True)
+    for head in (1, 4):
+        expected = copied.of_sentence(SENTENCE, ALL_ROWS, ALL_COLUMNS, head)
+        for call in (shared, chosen):
+            steps = call.of_sentence(SENTENCE, ALL_ROWS, ALL_COLUMNS, head)
+            torch.testing.assert_close(steps.context, expected.context)
+            torch.testing.assert_close(steps.key, expected.key)
+
+
+def test_what_was_not_kept_is_told():
+    call = make_call().select(None, with_value=False)
+    with pytest.raises(UserError, match="no values were recorded"):
+        _ = call.of_sentence(SENTENCE, ALL_ROWS, ALL_COLUMNS).value
+    with pytest.raises(UserError, match="no head 3: the attention has heads 0 to 2"):
+        call.select((3,), with_value=False)

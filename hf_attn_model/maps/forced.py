@@ -1,34 +1,35 @@
 """force: one teacher-forced pass over (source, target) pairs gives the attention of every target token.
 
 The decoder reads the start mark and the target, and writes the target and the end mark. Over a translation made by
-beam search this shows what the search saw when it kept that translation, at the cost of a single forward pass, provided
-that the text is cut into the tokens which the search chose.
+any search, greedy, beam or sampled, this shows what the search saw when it wrote that translation, at the cost of a
+single forward pass. Rejected hypotheses are read like the best one.
 
-Shapes: B batch, L layers, H heads, T target tokens, S source tokens.
+Shapes: B batch, T target tokens, S source tokens.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
-from ..text.words import join_words, split_words, word_of_token
 from .record import record_attention
-from .recording import AttentionRecord
-from .sentence import SentenceMaps, Word
-from .words import give_spaces_to_words
+from .recording import RecordedForward
+from .sentence import PLACES, SentenceMaps
+from .sides import Side, read_hypotheses, read_texts
 
 
 def force(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     sources: Sequence[str],
-    targets: Sequence[str],
+    targets: Sequence[str] | Sequence[Sequence[int]],
     ids: Sequence[str] | None = None,
+    *,
+    source_words: Sequence[Sequence[str]] | None = None,
+    target_words: Sequence[Sequence[str]] | None = None,
 ) -> list[SentenceMaps]:
     """Read the attention off one forward pass over a batch of sentence pairs.
 
@@ -36,117 +37,129 @@ def force(
 
     Args:
         model: any encoder-decoder model that `record_attention` can record.
-        tokenizer: its tokenizer; it must be a fast one, which knows where in the text a token comes from.
-        sources, targets: B sentences each.
+        tokenizer: its tokenizer.
+        sources: B sentences.
+        targets: B sentences; or the token ids of B hypotheses, as the search wrote them behind the start mark.
         ids: B names; the position in the batch unless given.
+        source_words, target_words: the words of each sentence as the caller counts them; see `read_texts`.
 
     Raises:
-        UserError: the lists differ in length, the tokenizer is not a fast one, or a sentence is longer than
+        UserError: the lists differ in length, given words do not stand in their text, or a sentence is longer than
             the model's positions.
     """
-    return force_and_record(model, tokenizer, sources, targets, ids)[0]
-
-
-@torch.no_grad()
-def force_and_record(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    sources: Sequence[str],
-    targets: Sequence[str],
-    ids: Sequence[str] | None = None,
-) -> tuple[list[SentenceMaps], AttentionRecord]:
-    """Do what `force` does, and return the record too, with queries, keys, values and all steps."""
     names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
     if not len(sources) == len(targets) == len(names):
         raise UserError(f"{len(sources)} sources, {len(targets)} targets and {len(names)} ids do not pair up")
     if not names:
-        return [], AttentionRecord()
-    source = _tokenize(tokenizer, sources, names, model, is_target=False)
-    target = _tokenize(tokenizer, targets, names, model, is_target=True)
-    body = cast(PreTrainedModel, model.base_model)
-    with _evaluation_mode(model), record_attention(body, keep=("query", "key", "value")) as record:
-        body(
-            input_ids=source.input_ids,
-            attention_mask=source.attention_mask,
-            decoder_input_ids=_shift_right(model, target),
-            decoder_attention_mask=target.attention_mask,
-        )
-    maps = [
-        SentenceMaps(
-            id=name,
-            source=sources[i],
-            target=targets[i],
-            source_tokens=source.tokens[i],
-            target_tokens=target.tokens[i],
-            source_words=source.words[i],
-            target_words=target.words[i],
-            source_word_of_token=source.word_of_token[i],
-            target_word_of_token=target.word_of_token[i],
-            encoder=record[i].encoder.attention_weights.cpu().numpy(),
-            decoder=record[i].decoder.attention_weights.cpu().numpy(),
-            cross=record[i].cross.attention_weights.cpu().numpy(),
-        )
-        for i, name in enumerate(names)
-    ]
-    return maps, record
+        return []
+    source = read_texts(tokenizer, sources, words=source_words)
+    target = read_targets(tokenizer, targets, target_words)
+    forward = forced_pass(model, source, target, names=names)
+    return sentence_maps(forward, source, target, names)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """B tokenized sentences: ids and mask (B,T) int64, padded; tokens and words per sentence, not padded."""
-
-    input_ids: torch.Tensor
-    attention_mask: torch.Tensor
-    tokens: list[list[str]]
-    words: list[list[Word]]
-    word_of_token: list[list[int | None]]
-
-
-def _tokenize(
+def read_targets(
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str],
-    names: Sequence[str],
+    targets: Sequence[str] | Sequence[Sequence[int]],
+    words: Sequence[Sequence[str]] | None = None,
+) -> list[Side]:
+    """Read sentences, or hypotheses where they are token ids."""
+    if all(isinstance(target, str) for target in targets):
+        return read_texts(tokenizer, cast(Sequence[str], targets), is_target=True, words=words)
+    if words is not None:
+        raise UserError("hypotheses have the words of their own text: give no target_words")
+    return read_hypotheses(tokenizer, cast(Sequence[Sequence[int]], targets))
+
+
+@torch.no_grad()
+def forced_pass(
     model: PreTrainedModel,
+    sources: Sequence[Side],
+    targets: Sequence[Side],
     *,
-    is_target: bool,
-) -> _Batch:
-    """Tokenize one side of the batch, pad it on the right, and find the word of every token."""
-    if not tokenizer.is_fast:
-        raise UserError(f"{type(tokenizer).__name__} cannot tell where a token comes from; use a fast tokenizer")
-    encoding = tokenizer(
-        **{"text_target" if is_target else "text": list(texts)},
-        padding=True,
-        padding_side="right",
-        return_tensors="pt",
-        return_offsets_mapping=True,
-        return_special_tokens_mask=True,
-    )
-    lengths = encoding.attention_mask.sum(dim=1).tolist()
+    names: Sequence[str] | None = None,
+    places: Iterable[str] = PLACES,
+    layers: Iterable[int] | None = None,
+    heads: Iterable[int] | None = None,
+    keep: Iterable[str] = ("query", "key"),
+) -> RecordedForward:
+    """Run the model once over B pairs, padded on the right, and record its attention.
+
+    Args:
+        model: see `force`.
+        sources, targets: B sides each, at least one.
+        names: of the pairs, for error messages; their positions unless given.
+        places, layers, heads, keep: what to record; see `record_attention`.
+
+    Raises:
+        UserError: a sentence is longer than the model's positions; or see `record_attention`.
+    """
+    names = [str(i) for i in range(len(sources))] if names is None else names
     limit = getattr(model.config, "max_position_embeddings", None)
-    for name, length in zip(names, lengths, strict=True):
-        if limit is not None and length > limit:
-            side = "target" if is_target else "source"
-            raise UserError(f"sentence {name}: the {side} has {length} tokens, the model {limit} positions; shorten it")
-    words, indices = [], []
-    for i, (text, length) in enumerate(zip(texts, lengths, strict=True)):
-        offsets = [(start, end) for start, end in encoding.offset_mapping[i, :length].tolist()]
-        spans = join_words(split_words(text), offsets)
-        words.append([Word(text[start:end], start, end) for start, end in spans])
-        is_special = encoding.special_tokens_mask[i, :length].tolist()
-        indices.append(give_spaces_to_words(word_of_token(offsets, spans), is_special))
-    return _Batch(
-        input_ids=encoding.input_ids.to(model.device),
-        attention_mask=encoding.attention_mask.to(model.device),
-        tokens=[encoding.tokens(i)[:length] for i, length in enumerate(lengths)],
-        words=words,
-        word_of_token=indices,
-    )
+    for kind, sides in (("source", sources), ("target", targets)):
+        for name, side in zip(names, sides, strict=True):
+            if limit is not None and len(side.ids) > limit:
+                raise UserError(
+                    f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
+                )
+    start, pad = _start_and_pad(model)
+    source_ids, source_mask = _pad([side.ids for side in sources], pad, model.device)
+    target_ids, target_mask = _pad([[start, *side.ids[:-1]] for side in targets], pad, model.device)
+    body = cast(PreTrainedModel, model.base_model)
+    recording = record_attention(body, places=places, layers=layers, heads=heads, keep=keep)
+    with _evaluation_mode(model), recording as record:
+        body(
+            input_ids=source_ids,
+            attention_mask=source_mask,
+            decoder_input_ids=target_ids,
+            decoder_attention_mask=target_mask,
+            use_cache=False,
+        )
+    return record.forwards[0]
 
 
-def _shift_right(model: PreTrainedModel, target: _Batch) -> torch.Tensor:
-    """Turn what the decoder writes, (B,T), into what it reads: start mark first, last token left out."""
-    shift = cast(Callable, model.prepare_decoder_input_ids_from_labels)
-    return shift(target.input_ids.masked_fill(target.attention_mask == 0, -100))
+def sentence_maps(
+    forward: RecordedForward, sources: Sequence[Side], targets: Sequence[Side], names: Sequence[str]
+) -> list[SentenceMaps]:
+    """Put names to what one forward pass recorded of all three places."""
+    weights = {place: forward.weights(place).cpu().numpy() for place in PLACES}  # (B,L,H,T,S)
+    maps = []
+    for i, (source, target, name) in enumerate(zip(sources, targets, names, strict=True)):
+        s, t = len(source.ids), len(target.ids)
+        maps.append(
+            SentenceMaps(
+                id=name,
+                source=source.text,
+                target=target.text,
+                source_tokens=source.tokens,
+                target_tokens=target.tokens,
+                source_words=source.words,
+                target_words=target.words,
+                source_word_of_token=source.word_of_token,
+                target_word_of_token=target.word_of_token,
+                encoder=weights["encoder"][i, ..., :s, :s].copy(),
+                decoder=weights["decoder"][i, ..., :t, :t].copy(),
+                cross=weights["cross"][i, ..., :t, :s].copy(),
+            )
+        )
+    return maps
+
+
+def _start_and_pad(model: PreTrainedModel) -> tuple[int, int]:
+    """Find the ids of the start mark and of padding. Raises `UserError` for a model that has none."""
+    for config in (model.generation_config, model.config):
+        start, pad = getattr(config, "decoder_start_token_id", None), getattr(config, "pad_token_id", None)
+        if start is not None and pad is not None:
+            return start, pad
+    raise UserError(f"the configuration of {type(model).__name__} has no decoder_start_token_id or no pad_token_id")
+
+
+def _pad(rows: Sequence[list[int]], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn B lists of ids into ids and mask (B,T), int64, padded on the right."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
 
 
 @contextmanager

@@ -30,6 +30,14 @@ class RecordedForward:
         """Return the number of sentences."""
         return next(iter(self.calls.values())).query.shape[0] if self.calls else 0
 
+    def layers(self, place: str) -> list[int]:
+        """List the layers of a place that were recorded."""
+        return [layer for where, layer in self.calls if where == place]
+
+    def weights(self, place: str) -> torch.Tensor:
+        """Rebuild the weights of a place for the whole batch, (B,L,H,T,S), padding included."""
+        return torch.stack([self.calls[place, layer].attention_weights() for layer in self.layers(place)], dim=1)
+
     def __getitem__(self, sentence: int) -> "RecordedSentence":
         """Return one sentence of the batch. Raises `IndexError` outside `-len(self) ... len(self) - 1`."""
         if not -len(self) <= sentence < len(self):
@@ -70,7 +78,7 @@ class RecordedPlace:
     @property
     def layers(self) -> list[int]:
         """The layers that were recorded."""
-        return [layer for place, layer in self.sentence.forward.calls if place == self.place]
+        return self.sentence.forward.layers(self.place)
 
     def __getitem__(self, key: int | tuple[int, int]) -> AttentionSteps:
         """Rebuild the steps of a layer, (H,..) each, or of one head in it.

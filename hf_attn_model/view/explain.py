@@ -9,9 +9,10 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
-from ..maps.forced import force_and_record
+from ..maps.forced import forced_pass, sentence_maps
 from ..maps.record import place_of
 from ..maps.sentence import PLACES, SentenceMaps
+from ..maps.sides import read_texts
 from ..translate import translate
 from .labels import show_token
 from .walkthrough import Walkthrough
@@ -55,10 +56,12 @@ def explain(
         attention.out_proj.register_forward_hook(lambda _, args, output: seen.update(output=output[0])),
     ]
     try:
-        (maps,), record = force_and_record(model, tokenizer, [source], [target])
+        sides = read_texts(tokenizer, [source]), read_texts(tokenizer, [target], is_target=True)
+        forward = forced_pass(model, *sides, keep=("query", "key", "value"))
     finally:
         for hook in hooks:
             hook.remove()
+    (maps,) = sentence_maps(forward, *sides, ["0"])
     labelled = maps.tokens(place)
     walkthrough = Walkthrough(
         maps=maps,
@@ -67,8 +70,8 @@ def explain(
         head=head,
         rows=[show_token(token) for token in labelled.rows],
         columns=[show_token(token) for token in labelled.columns],
-        steps=getattr(record[0], place)[layer, head],
-        heads=getattr(record[0], place)[layer].query.shape[0],
+        steps=getattr(forward[0], place)[layer, head],
+        heads=getattr(forward[0], place)[layer].query.shape[0],
         **seen,
     )
     return walkthrough.write(word, _find_word(maps, place, word))

@@ -114,12 +114,56 @@ def test_lists_that_do_not_pair_up_are_refused(model, tokenizer):
         force(model, tokenizer, SOURCES, TARGETS[:2])
 
 
-def test_a_tokenizer_without_offsets_is_refused(model, tokenizer):
-    class SlowTokenizer:
-        is_fast = False
+def hypotheses_of(found, config):
+    """Cut start marks and padding off what `generate` returned."""
+    return [[i for i in row[1:].tolist() if i != config.pad_token_id] for row in found]
 
-    with pytest.raises(UserError, match="SlowTokenizer cannot tell where a token comes from"):
-        force(model, SlowTokenizer(), SOURCES, TARGETS)
+
+@torch.no_grad()
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_a_forced_pass_sees_what_the_search_saw(model, tokenizer, num_beams):
+    """Every hypothesis, the rejected ones too, against the steps along its own path through the beam."""
+    model.eval().set_attn_implementation("eager")
+    batch = tokenizer(SOURCES, return_tensors="pt", padding=True)
+    found = model.generate(
+        **batch,
+        num_beams=num_beams,
+        num_return_sequences=num_beams,
+        max_new_tokens=7,
+        do_sample=False,
+        return_dict_in_generate=True,
+        output_attentions=True,
+        output_scores=True,
+    )
+    hypotheses = hypotheses_of(found.sequences, model.config)
+    sources = [source for source in SOURCES for _ in range(num_beams)]
+    assert len({tuple(ids) for ids in hypotheses}) > len(SOURCES) or num_beams == 1
+    assert any(tokenizer(tokenizer.decode(ids, skip_special_tokens=True)).input_ids != ids for ids in hypotheses)
+    model.set_attn_implementation("sdpa")
+    for i, maps in enumerate(force(model, tokenizer, sources, hypotheses)):
+        assert maps.target_tokens == tokenizer.convert_ids_to_tokens(hypotheses[i])
+        for step in range(len(hypotheses[i])):
+            row = i if num_beams == 1 else int(found.beam_indices[i, step])  # the beam that the step read
+            cross = torch.stack([layer[row, :, -1] for layer in found.cross_attentions[step]])
+            decoder = torch.stack([layer[row, :, -1] for layer in found.decoder_attentions[step]])
+            length = len(maps.source_tokens)
+            np.testing.assert_allclose(maps.cross[:, :, step], cross[..., :length], atol=1e-5)
+            np.testing.assert_allclose(maps.decoder[:, :, step, : step + 1], decoder, atol=1e-5)
+
+
+def test_a_model_without_a_start_mark_is_refused(model, tokenizer):
+    model.config.decoder_start_token_id = model.generation_config.decoder_start_token_id = None
+    with pytest.raises(UserError, match="has no decoder_start_token_id"):
+        force(model, tokenizer, SOURCES, TARGETS)
+
+
+def test_given_words_are_counted_as_given(model, tokenizer):
+    words = [["The", "ball", "is", "bl", "ue."]]
+    (maps,) = force(model, tokenizer, SOURCES[:1], TARGETS[:1], source_words=words, target_words=[["La bola", "azul"]])
+    assert [word.text for word in maps.source_words] == words[0]
+    assert maps.words("cross").rows[:1] == ["La bola"]
+    with pytest.raises(UserError, match="hypotheses have the words of their own text"):
+        force(model, tokenizer, SOURCES[:1], [[5, 1]], target_words=[["a"]])
 
 
 def test_unknown_places_are_refused(model, tokenizer):

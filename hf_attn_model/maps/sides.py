@@ -7,6 +7,7 @@ else they are found again from the pieces, whose marker ▁ (SentencePiece) says
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -67,7 +68,7 @@ def read_texts(
     special = _special_ids(tokenizer)
     sides = []
     for i, (text, ids) in enumerate(zip(texts, encoding["input_ids"], strict=True)):
-        tokens = tokenizer.convert_ids_to_tokens(ids)
+        tokens = _tokens(tokenizer, ids)
         is_special = [token in special for token in ids]
         if tokenizer.is_fast:
             offsets = [tuple(span) for span in encoding["offset_mapping"][i]]
@@ -94,16 +95,20 @@ def read_hypotheses(tokenizer: PreTrainedTokenizerBase, hypotheses: Sequence[Seq
 def _read_hypothesis(tokenizer: PreTrainedTokenizerBase, ids: list[int], text: str) -> Side:
     """Find the offsets of ids by decoding ever longer beginnings."""
     special = _special_ids(tokenizer)
-    beginnings = (tokenizer.decode([i for i in ids[:n] if i not in special]) for n in range(len(ids) + 1))
+    beginnings = tokenizer.batch_decode([[i for i in ids[:n] if i not in special] for n in range(len(ids) + 1)])
     ends = [_length_in_common(beginning, text) for beginning in beginnings]
     ends[-1] = len(text)
     offsets = [(start, max(start, end)) for start, end in pairwise(ends)]
-    return _side(text, ids, tokenizer.convert_ids_to_tokens(ids), offsets, [i in special for i in ids], None)
+    return _side(text, ids, _tokens(tokenizer, ids), offsets, [i in special for i in ids], None)
 
 
 def _length_in_common(beginning: str, text: str) -> int:
     same = (a == b for a, b in zip(beginning, text, strict=False))
     return next((i for i, equal in enumerate(same) if not equal), min(len(beginning), len(text)))
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[str]:
+    return cast(list[str], tokenizer.convert_ids_to_tokens(ids))
 
 
 def _special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:

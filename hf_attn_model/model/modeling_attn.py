@@ -3,15 +3,17 @@
 Shapes: B batch, T target length, S source length, D d_model, V vocab_size, N target positions that count.
 """
 
+from typing import Any, Unpack
+
 import torch
 from torch import nn
 from transformers.cache_utils import Cache
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput, Seq2SeqModelOutput
-from transformers.utils import can_return_tuple
+from transformers.utils import TransformersKwargs, can_return_tuple
 
 from .configuration_attn import AttnConfig
-from .layers import WordEmbedding
+from .layers import WordEmbedding, count_positions
 from .stacks import AttnPreTrainedModel, Decoder, Encoder
 
 
@@ -59,7 +61,7 @@ class AttnModel(AttnPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         decoder_inputs_embeds: torch.Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs,
+        **kwargs: Unpack[TransformersKwargs],
     ) -> Seq2SeqModelOutput:
         """Read the source (B,S) and the target so far (B,T): hidden states (B,T,D) of every target position."""
         if encoder_outputs is None:
@@ -92,6 +94,21 @@ class AttnModel(AttnPreTrainedModel):
         )
 
 
+class LossKwargs(TransformersKwargs, total=False):
+    """What shapes the loss.
+
+    No part of the signature: Trainer would take every parameter with "label" in its name for a column of the data.
+
+    Attributes:
+        label_smoothing: the share of the target distribution that is spread evenly over the vocabulary (Szegedy et
+            al., 2016, section 7), 0 by default.
+        num_items_in_batch: number of labels in all batches of an accumulated step; the loss is the sum over this batch
+            divided by it. `None` divides by the number of labels in this batch.
+    """
+
+    label_smoothing: float
+
+
 class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
     """The translator: an `AttnModel` whose target states are projected to the vocabulary."""
 
@@ -121,9 +138,8 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
         decoder_inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         use_cache: bool | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
         skip_logits: bool = False,
-        **kwargs,
+        **kwargs: Unpack[LossKwargs],
     ) -> Seq2SeqLMOutput:
         """Predict the next token at every target position.
 
@@ -138,18 +154,16 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             inputs_embeds, decoder_inputs_embeds: word vectors (B,S,D) and (B,T,D) in place of ids.
             labels: (B,T) the tokens to predict, -100 where none counts.
             use_cache: return `past_key_values`; without effect when there are labels.
-            num_items_in_batch: number of labels in all batches of an accumulated step; the loss is the sum over
-                this batch divided by it. `None` divides by the number of labels in this batch.
             skip_logits: with labels, project only the positions that count and return no logits: the loss is the
                 same, and a training step saves the time and memory of padding.
-            kwargs: `label_smoothing`, the share of the target distribution that is spread evenly over the vocabulary
-                (Szegedy et al., 2016, section 7), 0 by default; the rest goes to the attention implementation.
+            kwargs: those of `LossKwargs` shape the loss, `output_attentions` and `output_hidden_states` add outputs,
+                and the rest goes to the attention implementation.
 
         Returns:
             `Seq2SeqLMOutput` with `logits` (B,T,V) and, with labels, `loss`: their cross-entropy in nats.
         """
-        # Not in the signature: Trainer would take every parameter with "label" in its name for a column of the data.
         label_smoothing = kwargs.pop("label_smoothing", 0.0)
+        num_items_in_batch = kwargs.pop("num_items_in_batch", None)
         if labels is not None:
             use_cache = False
             if decoder_input_ids is None and decoder_inputs_embeds is None:
@@ -196,6 +210,22 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             encoder_hidden_states=outputs.encoder_hidden_states,
             encoder_attentions=outputs.encoder_attentions,
         )
+
+    def prepare_inputs_for_generation(self, input_ids: torch.LongTensor, *args, **kwargs) -> dict[str, Any]:
+        """Gather what one generation step reads of the text (B,T) so far; called by `generate`.
+
+        Two things are better known here than in transformers. A text that goes on from a cache is given whole, and what
+        the cache has seen is cut off. And target positions are counted while `decoder_attention_mask` (B,T) still marks
+        padding, as for a static cache it becomes a mask of four dimensions.
+        """
+        mask, cache = kwargs.get("decoder_attention_mask"), kwargs.get("past_key_values")
+        if kwargs.get("is_first_iteration") and cache is not None and 0 < cache.get_seq_length() < input_ids.shape[1]:
+            kwargs["next_sequence_length"] = input_ids.shape[1] - cache.get_seq_length()
+        inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)  # type: ignore[misc]
+        if mask is not None and mask.dim() == 2:
+            length = inputs["decoder_input_ids"].shape[1]
+            inputs.setdefault("decoder_position_ids", count_positions(mask)[:, -length:])
+        return inputs
 
     def prepare_decoder_input_ids_from_labels(self, labels: torch.Tensor) -> torch.Tensor:
         """Shift labels (B,T) right, behind the start mark, as data collators expect."""

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from small_models import make_model
 
+import hf_attn_model.model
 from hf_attn_model.text.tokenizer import train_tokenizer
 
 HIDDEN = """
@@ -51,8 +53,13 @@ def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
     twice = run_hidden(tmp_path / "second", tmp_path / "third", tmp_path / "another_cache")
     for logits in (once, twice):
         torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
-    names = {"configuration_attn.py", "attention.py", "layers.py", "stacks.py", "modeling_attn.py"}
-    assert names <= {path.name for path in (tmp_path / "third").iterdir()}
-    auto_map = json.loads((tmp_path / "third/config.json").read_text())["auto_map"]
-    assert auto_map["AutoModel"] == "modeling_attn.AttnModel"
-    assert auto_map["AutoModelForSeq2SeqLM"] == "modeling_attn.AttnForConditionalGeneration"
+    code = {path.name for path in Path(hf_attn_model.model.__file__).parent.glob("*.py")} - {"__init__.py"}
+    for folder in ("first", "second", "third"):
+        assert {path.name for path in (tmp_path / folder).glob("*.py")} == code
+        config = json.loads((tmp_path / folder / "config.json").read_text())
+        assert config["auto_map"] == {
+            "AutoConfig": "configuration_attn.AttnConfig",
+            "AutoModel": "modeling_attn.AttnModel",
+            "AutoModelForSeq2SeqLM": "modeling_attn.AttnForConditionalGeneration",
+        }
+        assert config["custom_pipelines"]["translation"]["impl"] == "pipeline_translation.TranslationPipeline"

@@ -9,58 +9,45 @@ import argparse
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 
 from hf_attn_model import AttnConfig, AttnForConditionalGeneration
 from hf_attn_model.maps import PLACES, record_attention
-from hf_attn_model.maps.recording import AttentionRecord
 
 
 def build(width: int, layers: int, longest: int) -> AttnForConditionalGeneration:
-    sides = {
-        f"{side}_{name}": n for side in ("encoder", "decoder") for name, n in (("layers", layers), ("ffn_dim", 1024))
-    }
-    heads = {f"{side}_attention_heads": width // 64 for side in ("encoder", "decoder")}
-    config = AttnConfig(vocab_size=8000, d_model=width, max_position_embeddings=longest, dropout=0.0, **sides, **heads)
+    sizes = {"layers": layers, "ffn_dim": 4 * width, "attention_heads": width // 64}
+    sides = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in sizes.items()}
+    config = AttnConfig(vocab_size=8000, d_model=width, max_position_embeddings=longest, dropout=0.0, **sides)
     return AttnForConditionalGeneration(config).eval()
 
 
-def ways(model: AttnForConditionalGeneration, batch: dict[str, torch.Tensor]) -> dict[str, Callable[[], Any]]:
-    def record() -> AttentionRecord:
+def ways(model: AttnForConditionalGeneration, batch: dict[str, torch.Tensor]) -> dict[str, Callable[[], list]]:
+    """Each way returns the tensors that it holds on to."""
+
+    def plain() -> list[torch.Tensor]:
+        model(**batch)
+        return []
+
+    def record() -> list[torch.Tensor]:
         with record_attention(model) as recorded:
             model(**batch)
-        return recorded
+        calls = recorded.forwards[0].calls.values()
+        return [part for call in calls for part in vars(call).values() if isinstance(part, torch.Tensor)]
 
     def rebuild() -> list[torch.Tensor]:
-        forward = record().forwards[0]
-        return [forward.weights(place) for place in PLACES]
+        with record_attention(model) as recorded:
+            model(**batch)
+        return [recorded.forwards[0].weights(place) for place in PLACES]
 
-    def eager() -> list[tuple[torch.Tensor, ...]]:
+    def eager() -> list[torch.Tensor]:
         model.set_attn_implementation("eager")
         outputs = model(**batch, output_attentions=True)
         model.set_attn_implementation("sdpa")
-        return [outputs[f"{place}_attentions"] for place in PLACES]
+        return [weights for place in PLACES for weights in outputs[f"{place}_attentions"]]
 
-    return {"plain": lambda: model(**batch) and None, "record": record, "+ weights": rebuild, "eager": eager}
-
-
-def megabytes(result: Any) -> float:
-    """Add up the memory of all tensors in a result, each storage once."""
-    if isinstance(result, AttentionRecord):
-        result = [list(vars(call).values()) for forward in result.forwards for call in forward.calls.values()]
-    storages: dict[int, int] = {}
-
-    def visit(item: Any) -> None:
-        if isinstance(item, torch.Tensor):
-            storages[item.untyped_storage().data_ptr()] = item.untyped_storage().nbytes()
-        elif isinstance(item, list | tuple):
-            for part in item:
-                visit(part)
-
-    visit(result)
-    return sum(storages.values()) / 1e6
+    return {"plain": plain, "record": record, "+ weights": rebuild, "eager": eager}
 
 
 @torch.inference_mode()
@@ -71,18 +58,19 @@ def measure(model: AttnForConditionalGeneration, length: int, tokens: int, round
         mask[-1, length // 2 :] = 0
     run = ways(model, {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": ids})
     seconds: dict[str, list[float]] = {name: [] for name in run}
-    retained = {name: megabytes(way()) for name, way in run.items()}  # the first round warms up
+    megabytes = {}
+    for name, way in run.items():  # this round warms up
+        storages = {storage.data_ptr(): storage.nbytes() for storage in (part.untyped_storage() for part in way())}
+        megabytes[name] = sum(storages.values()) / 1e6
     for _ in range(rounds):
         for name, way in run.items():
             start = perf_counter()
             way()
             seconds[name].append(perf_counter() - start)
-    plain = median(seconds["plain"])
+    middle = {name: median(times) for name, times in seconds.items()}
     for name in run:
-        cells = [f"{len(ids)} x {length}", name, f"{median(seconds[name]) * 1e3:.1f}"]
-        print(
-            "|", " | ".join([*cells, f"{median(seconds[name]) / plain:.2f}", f"{retained[name]:.1f}"]), "|", flush=True
-        )
+        cells = [f"{middle[name] * 1e3:.1f}", f"{middle[name] / middle['plain']:.2f}", f"{megabytes[name]:.1f}"]
+        print(f"| {len(ids)} x {length} | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo test clean
+.PHONY: demo test test-all clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -14,7 +14,11 @@ test: .venv/test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 -m "not slow"
+
+# What `test` leaves out: tests of a minute or more each.
+test-all: test
+	OMP_NUM_THREADS=1 .venv/bin/pytest -m slow
 
 # Pinned versions; installed again when a pin or a requirement changes.
 .venv/demo: pyproject.toml constraints.txt

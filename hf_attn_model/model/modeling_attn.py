@@ -39,6 +39,10 @@ class AttnModel(AttnPreTrainedModel):
         self.decoder = Decoder(config)
         self.post_init()
 
+    def get_expanded_tied_weights_keys(self, all_submodels: bool = False) -> dict[str, str]:
+        """Tie both sides to one embedding, whatever `tie_word_embeddings` says of the output projection."""
+        return dict(self._tied_weights_keys)
+
     def get_input_embeddings(self) -> nn.Module:
         """Return the embedding that both sides share."""
         return self.shared

@@ -3,11 +3,13 @@
 import argparse
 import json
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .arguments import build_parser
 from .errors import UserError
 
 TRANSLATE_AT_ONCE = 2048  # lines held before their translations are printed
@@ -15,7 +17,7 @@ TRANSLATE_AT_ONCE = 2048  # lines held before their translations are printed
 
 def main(argv: list[str] | None = None) -> int:
     """Run `hf-attn`; returns the exit status: 0, 2 after a user's mistake, 130 after Ctrl-C."""
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser(VERBS).parse_args(argv)
     try:
         arguments.verb(arguments)
     except UserError as error:
@@ -74,7 +76,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     scores, translations = evaluate_corpus(
-        model, tokenizer, corpus, target_lang, num_beams=_beams(arguments), progress=True
+        model, tokenizer, corpus, target_lang, num_beams=_beams(arguments, model), progress=True
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if arguments.translations:
@@ -97,7 +99,7 @@ def translate(arguments: argparse.Namespace) -> None:
             model,
             tokenizer,
             chunk,
-            num_beams=_beams(arguments),
+            num_beams=_beams(arguments, model),
             first_line=done + 1,
             progress=sys.stderr.isatty() and not arguments.text,
         )
@@ -126,7 +128,7 @@ def export(arguments: argparse.Namespace) -> None:
     if arguments.forced:
         targets = list(corpus.dataset["target"])
     else:
-        targets = translate_sentences(model, tokenizer, sources, num_beams=_beams(arguments), progress=True)
+        targets = translate_sentences(model, tokenizer, sources, num_beams=_beams(arguments, model), progress=True)
     export_attention(model, tokenizer, sources, targets, arguments.out, progress=True)
     print(f"attention of {len(sources):,} sentences: {arguments.out}\nnext: hf-attn view {arguments.out} --index 0")
 
@@ -172,86 +174,23 @@ def explain(arguments: argparse.Namespace) -> None:
     print(text)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Declare the verbs and their arguments."""
-    parser = argparse.ArgumentParser(prog="hf-attn", description="A translation transformer you can see through.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+def push(arguments: argparse.Namespace) -> None:
+    """Share a translator on the Hub, and with it its attention."""
+    from .hub.push import push as push_model
 
-    def add(verb: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-        added = verbs.add_parser(verb.__name__, help=verb.__doc__, description=verb.__doc__)
-        added.set_defaults(verb=verb)
-        return added
-
-    one = add(demo)
-    one.add_argument("recipe", nargs="?", default="textbook-en-es", help="textbook-en-es (default) or textbook-en-zh")
-    one.add_argument("--out", help="folder for everything made; default: runs/demo, or runs/RECIPE")
-
-    one = add(train)
-    one.add_argument("recipe", help="a recipe of the package, or a .yaml file")
-    one.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as corpus=FOLDER training.max_steps=100")
-    one.add_argument("--out", required=True, help="new folder for the checkpoint")
-    one.add_argument("--resume", action="store_true", help="go on after the last checkpoint in --out")
-
-    one = add(evaluate)
-    one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    one.add_argument("--corpus", help="file, folder, Hub id or textbook:en-es; default: that of the model's recipe")
-    one.add_argument("--config", help="of a Hub data set that has several")
-    one.add_argument("--split", help="default: the test split of the model's recipe")
-    one.add_argument("--translations", metavar="FILE", help="write the translations, one a line")
-    _add_languages(one)
-    _add_beams(one)
-
-    one = add(translate)
-    one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    where = one.add_mutually_exclusive_group()
-    where.add_argument("text", nargs="*", default=[], help="sentences; without any, standard input, one a line")
-    where.add_argument("--file", help="text file, one sentence a line")
-    _add_beams(one)
-
-    one = add(export)
-    one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    one.add_argument("--data", required=True, help="file, folder, Hub id or textbook:en-es")
-    one.add_argument("--config", help="of a Hub data set that has several")
-    one.add_argument("--split", help="of a folder, a Hub id or the textbook; default: test")
-    one.add_argument("--out", required=True, help="new folder for the maps")
-    one.add_argument("--forced", action="store_true", help="over the reference translations of the data")
-    _add_languages(one)
-    _add_beams(one)
-
-    one = add(view)
-    one.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
-    one.add_argument("sentence", nargs="?", help="sentence to translate, after a model")
-    one.add_argument("--index", type=int, default=0, help="number of the sentence in the export; default: 0")
-    one.add_argument("--out", default="attention.png", help="picture; default: attention.png")
-    one.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
-    _add_head(one, place=None, number=None)
-    _add_beams(one)
-
-    one = add(explain)
-    one.add_argument("model", help="folder of a checkpoint, or a model id on the Hub")
-    one.add_argument("sentence", help="source sentence")
-    one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
-    _add_head(one, place="encoder", number=0)
-    _add_beams(one)
-    return parser
+    push_model(
+        arguments.model,
+        arguments.repo,
+        maps=arguments.dataset,
+        private=arguments.private,
+        sentence=arguments.sentence,
+        dry_run=arguments.dry_run,
+    )
+    if not arguments.dry_run:
+        print(f"next: hf-attn translate {arguments.repo} {shlex.quote(arguments.sentence or '...')}")
 
 
-def _add_languages(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source-lang", help="default: that of the model's recipe")
-    parser.add_argument("--target-lang", help="default: that of the model's recipe")
-
-
-def _add_beams(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: that of the model's recipe, or 5")
-
-
-def _add_head(parser: argparse.ArgumentParser, place: str | None, number: int | None) -> None:
-    whole = "all three" if place is None else place
-    mean = "the mean over all" if number is None else str(number)
-    parser.add_argument("--place", choices=("encoder", "decoder", "cross"), default=place, help=f"default: {whole}")
-    parser.add_argument("--layer", type=int, default=number, help=f"counted from 0; default: {mean}")
-    parser.add_argument("--head", type=int, default=number, help=f"counted from 0; default: {mean}")
-    parser.add_argument("--target", help="look at this translation instead of the model's own")
+VERBS = (demo, train, evaluate, translate, export, view, explain, push)
 
 
 def _language(arguments: argparse.Namespace, side: str) -> str:
@@ -263,7 +202,8 @@ def _language(arguments: argparse.Namespace, side: str) -> str:
     return _required(given or (getattr(recipe, f"{side}_lang") if recipe else None), f"--{side}-lang")
 
 
-def _beams(arguments: argparse.Namespace) -> int:
+def _beams(arguments: argparse.Namespace, model: Any) -> int:
+    """Find the width of the search: as given, else as in the recipe beside the model, else as the model itself says."""
     from .training.recipe import recipe_of
 
     if arguments.num_beams is not None:
@@ -271,7 +211,7 @@ def _beams(arguments: argparse.Namespace) -> int:
             raise UserError(f"--num-beams must be at least 1, got {arguments.num_beams}")
         return arguments.num_beams
     recipe = recipe_of(arguments.model)
-    return recipe.num_beams if recipe else 5
+    return recipe.num_beams if recipe else model.generation_config.num_beams or 5
 
 
 def _required(value: str | None, name: str) -> str:
@@ -307,7 +247,7 @@ def _translation(arguments: argparse.Namespace, model: Any, tokenizer: Any) -> s
 
     if arguments.target is not None:
         return arguments.target
-    return translate_sentences(model, tokenizer, [arguments.sentence], num_beams=_beams(arguments))[0]
+    return translate_sentences(model, tokenizer, [arguments.sentence], num_beams=_beams(arguments, model))[0]
 
 
 if __name__ == "__main__":

@@ -135,6 +135,10 @@ MISTAKES = [
     (["explain", "{model}", "two one", "--word", "blue"], "blue"),
     (["explain", "{model}", "two one", "--word", "two", "--head", "5"], "head"),
     (["demo", "{recipe}"], "no recipe on the built-in corpus"),
+    (["push", "{model}", "counting"], "write user/name"),
+    (["push", "{full}", "user/name"], "is no checkpoint"),
+    (["push", "{model}", "user/name", "--dataset", "{full}"], "has no metadata.json"),
+    (["push", "{model}", "user/name", "--sentence", "one " * 50, "--dry-run"], "line 1 has"),
 ]
 
 
@@ -179,6 +183,21 @@ def test_only_the_recipes_own_test_set_counts_as_its_evaluation(translator_folde
         assert not (folder / "evaluation.json").exists()
 
 
+def test_the_search_of_a_model_without_a_recipe_is_its_own(translator_folder, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "copy"
+    shutil.copytree(translator_folder, folder)
+    (folder / "recipe.yaml").unlink()
+    widths = []
+    monkeypatch.setattr(
+        "hf_attn_model.translate.translate", lambda *_, num_beams, **__: widths.append(num_beams) or [""]
+    )
+    settings = json.loads((folder / "generation_config.json").read_text())
+    for own in (3, None):
+        (folder / "generation_config.json").write_text(json.dumps(settings | {"num_beams": own}))
+        assert run(capsys, "translate", folder, "one")[0] == 0
+    assert widths == [3, 5]
+
+
 def test_interrupting_ends_without_a_traceback(translator_folder, capsys, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
@@ -195,7 +214,7 @@ def test_a_closed_pipe_ends_quietly(translator_folder):
     assert "BrokenPipe" not in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "translate", "export", "view", "explain"])
+@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "translate", "export", "view", "explain", "push"])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         main([verb, "--help"])

@@ -1,67 +1,124 @@
-"""What was measured -> the model card beside the checkpoint."""
+"""What was measured -> the model card beside the checkpoint, for this machine or for the Hub."""
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
+from ..text.corpora import TEXTBOOK
+from ..text.readers import suffix_of
 from .recipe import Recipe, recipe_of
 from .train import TRAINING_FILE
 
+CARD = "README.md"
+PICTURE = "attention.png"
 EVALUATION_FILE = "evaluation.json"
 TEMPLATE = Path(__file__).with_name("card_template.md")
 
 
-def write_card(folder: str | Path) -> Path:
-    """Write `README.md` into a folder made by `train`, from its recipe and the measurements that lie there."""
+class Example(NamedTuple):
+    """The sentence whose attention `PICTURE` shows, and its translation."""
+
+    source: str
+    target: str
+
+
+def write_card(folder: str | Path, repo_id: str | None = None, example: Example | None = None) -> Path:
+    """Write the card of a checkpoint from its recipe and the measurements that lie beside it, if they do.
+
+    Args:
+        folder: with `config.json` and, after a training here, the recipe and the records.
+        repo_id: `user/name` under which readers load the model; by default they load it from the folder.
+        example: given if a picture of its attention lies in the folder.
+
+    Returns:
+        the file, `README.md` in the folder.
+    """
     folder = Path(folder)
     recipe = recipe_of(folder)
-    assert recipe is not None, f"{folder} holds no recipe"
-    training = json.loads((folder / TRAINING_FILE).read_text("utf-8"))
-    evaluation_file = folder / EVALUATION_FILE
-    evaluation = json.loads(evaluation_file.read_text("utf-8")) if evaluation_file.is_file() else None
+    config, training, evaluation = (_read(folder / name) for name in ("config.json", TRAINING_FILE, EVALUATION_FILE))
+    path = repo_id or folder.as_posix()
+    sentence = example.source if example else default_example(recipe) or "..."
     card = ModelCard.from_template(
-        _card_data(recipe, evaluation),
+        _card_data(recipe, config, evaluation),
         template_path=str(TEMPLATE),
-        name=recipe.name,
-        path=folder.as_posix(),
-        source_lang=recipe.source_lang,
-        target_lang=recipe.target_lang,
-        corpus=recipe.corpus,
-        test_split=recipe.test_split,
-        license=recipe.license,
-        num_beams=recipe.num_beams,
-        parameters=f"{training['parameters']:,}",
-        example="I love my dog" if recipe.source_lang == "en" else f"a sentence ({recipe.source_lang})",
+        name=recipe.name if recipe else path.split("/")[-1],
+        path=path,
+        trust=", trust_remote_code=True" if "auto_map" in config else "",
+        has_pipeline="translation" in config.get("custom_pipelines", {}),
+        recipe=recipe,
+        corpus=_corpus_name(recipe.corpus) if recipe else None,
+        sentence=json.dumps(sentence, ensure_ascii=False),
+        example=example,
+        picture=PICTURE,
         training=training,
         evaluation=evaluation,
     )
-    card.save(folder / "README.md")
-    return folder / "README.md"
+    card.save(folder / CARD)
+    return folder / CARD
 
 
-def _card_data(recipe: Recipe, evaluation: dict | None) -> ModelCardData:
-    results = None
-    if evaluation is not None:
-        results = [
-            EvalResult(
-                task_type="translation",
-                dataset_type=recipe.corpus,
-                dataset_name=recipe.corpus,
-                dataset_split=recipe.test_split,
-                metric_type=metric,
-                metric_value=round(evaluation[metric], 2),
-                metric_name=metric,
-                metric_config=evaluation[f"{metric}_signature"],
-            )
-            for metric in ("bleu", "chrf")
-        ]
+def default_example(recipe: Recipe | None) -> str | None:
+    """Choose a sentence that the model reads; `None` unless it is known to read English."""
+    return "I love my dog" if recipe and recipe.source_lang == "en" else None
+
+
+def hub_dataset(corpus: str) -> str | None:
+    """Return the corpus of a recipe if it is the id of a data set on the Hub."""
+    path = Path(corpus).expanduser()
+    if corpus.startswith((TEXTBOOK, ".", "/", "~")) or suffix_of(path) or path.exists():
+        return None
+    try:
+        validate_repo_id(corpus)
+    except HFValidationError:
+        return None
+    return corpus
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a file of JSON; what was not written is empty."""
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _corpus_name(corpus: str) -> str:
+    """Name the training data for readers elsewhere: a path on this machine by its last part."""
+    return corpus if corpus.startswith(TEXTBOOK) or hub_dataset(corpus) else Path(corpus).name
+
+
+def _card_data(recipe: Recipe | None, config: dict[str, Any], evaluation: dict[str, Any]) -> ModelCardData:
+    """Fill the fields that the Hub searches and shows."""
+    common: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": "translation",
+        "tags": [config["model_type"], "attention", "interpretability"],
+    }
+    if recipe is None:
+        return ModelCardData(**common)
+    dataset = hub_dataset(recipe.corpus)
+    name = _corpus_name(recipe.corpus)
+    results = [
+        EvalResult(
+            task_type="translation",
+            dataset_type=name,
+            dataset_name=name,
+            dataset_config=recipe.config,
+            dataset_split=recipe.test_split,
+            metric_type=metric,
+            metric_value=round(evaluation[metric], 2),
+            metric_name=metric,
+            metric_config=evaluation[f"{metric}_signature"],
+        )
+        for metric in ("bleu", "chrf")
+        if evaluation
+    ]
     return ModelCardData(
         model_name=recipe.name,
         language=[recipe.source_lang, recipe.target_lang],
         license=recipe.license,
-        library_name="transformers",
-        pipeline_tag="translation",
-        tags=["hf_attn", "attention", "interpretability"],
-        eval_results=results,
+        datasets=[dataset] if dataset else None,
+        eval_results=results or None,
+        **common,
     )

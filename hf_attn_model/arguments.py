@@ -1,0 +1,96 @@
+"""The arguments of `hf-attn`: what can be typed after each verb."""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
+Verb = Callable[[argparse.Namespace], None]
+
+
+def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
+    """Declare the verbs, functions named as they are typed, and their arguments."""
+    parser = argparse.ArgumentParser(prog="hf-attn", description="A translation transformer you can see through.")
+    adding = parser.add_subparsers(required=True, metavar="VERB")
+    parsers = {}
+    for verb in verbs:
+        parsers[verb.__name__] = adding.add_parser(verb.__name__, help=verb.__doc__, description=verb.__doc__)
+        parsers[verb.__name__].set_defaults(verb=verb)
+
+    one = parsers["demo"]
+    one.add_argument("recipe", nargs="?", default="textbook-en-es", help="textbook-en-es (default) or textbook-en-zh")
+    one.add_argument("--out", help="folder for everything made; default: runs/demo, or runs/RECIPE")
+
+    one = parsers["train"]
+    one.add_argument("recipe", help="a recipe of the package, or a .yaml file")
+    one.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as corpus=FOLDER training.max_steps=100")
+    one.add_argument("--out", required=True, help="new folder for the checkpoint")
+    one.add_argument("--resume", action="store_true", help="go on after the last checkpoint in --out")
+
+    one = parsers["evaluate"]
+    one.add_argument("model", help=MODEL)
+    one.add_argument("--corpus", help="file, folder, Hub id or textbook:en-es; default: that of the model's recipe")
+    one.add_argument("--config", help="of a Hub data set that has several")
+    one.add_argument("--split", help="default: the test split of the model's recipe")
+    one.add_argument("--translations", metavar="FILE", help="write the translations, one a line")
+    _add_languages(one)
+    _add_beams(one)
+
+    one = parsers["translate"]
+    one.add_argument("model", help=MODEL)
+    where = one.add_mutually_exclusive_group()
+    where.add_argument("text", nargs="*", default=[], help="sentences; without any, standard input, one a line")
+    where.add_argument("--file", help="text file, one sentence a line")
+    _add_beams(one)
+
+    one = parsers["export"]
+    one.add_argument("model", help=MODEL)
+    one.add_argument("--data", required=True, help="file, folder, Hub id or textbook:en-es")
+    one.add_argument("--config", help="of a Hub data set that has several")
+    one.add_argument("--split", help="of a folder, a Hub id or the textbook; default: test")
+    one.add_argument("--out", required=True, help="new folder for the maps")
+    one.add_argument("--forced", action="store_true", help="over the reference translations of the data")
+    _add_languages(one)
+    _add_beams(one)
+
+    one = parsers["view"]
+    one.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
+    one.add_argument("sentence", nargs="?", help="sentence to translate, after a model")
+    one.add_argument("--index", type=int, default=0, help="number of the sentence in the export; default: 0")
+    one.add_argument("--out", default="attention.png", help="picture; default: attention.png")
+    one.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
+    _add_head(one, place=None, number=None)
+    _add_beams(one)
+
+    one = parsers["explain"]
+    one.add_argument("model", help=MODEL)
+    one.add_argument("sentence", help="source sentence")
+    one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
+    _add_head(one, place="encoder", number=0)
+    _add_beams(one)
+
+    one = parsers["push"]
+    one.add_argument("model", help="folder of a checkpoint")
+    one.add_argument("repo", help="user/name on the Hub; made if need be")
+    one.add_argument("--private", action="store_true", help="nobody else may see it")
+    one.add_argument("--dataset", metavar="MAPS", help="folder of an export, for the data set user/name-attention")
+    one.add_argument("--sentence", metavar="TEXT", help="drawn on the card; default: one in English, if that is read")
+    one.add_argument("--dry-run", action="store_true", help="only list what would go up")
+    return parser
+
+
+def _add_languages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source-lang", help="default: that of the model's recipe")
+    parser.add_argument("--target-lang", help="default: that of the model's recipe")
+
+
+def _add_beams(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: as the model came, or 5")
+
+
+def _add_head(parser: argparse.ArgumentParser, place: str | None, number: int | None) -> None:
+    whole = "all three" if place is None else place
+    mean = "the mean over all" if number is None else str(number)
+    parser.add_argument("--place", choices=("encoder", "decoder", "cross"), default=place, help=f"default: {whole}")
+    parser.add_argument("--layer", type=int, default=number, help=f"counted from 0; default: {mean}")
+    parser.add_argument("--head", type=int, default=number, help=f"counted from 0; default: {mean}")
+    parser.add_argument("--target", help="look at this translation instead of the model's own")

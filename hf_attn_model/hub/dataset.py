@@ -1,0 +1,72 @@
+"""A folder of attention maps -> the files of a dataset repository, with a card that says how to read them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from ..errors import UserError
+from ..maps.schema import METADATA
+from ..maps.store import Maps, open_maps
+from ..training.card import CARD
+from ..training.recipe import Recipe, recipe_of
+from .shipment import Shipment
+
+TEMPLATE = Path(__file__).with_name("dataset_template.md")
+SHARDS = "maps-*.arrow"
+
+
+def check_maps(folder: Path) -> Maps:
+    """Open an export, and look into every shard of it.
+
+    Raises:
+        UserError: the folder is no finished export, holds no sentence, or a shard is missing or damaged.
+    """
+    maps = open_maps(folder)
+    if not len(maps):
+        raise UserError(f"{folder} holds no sentence: there is nothing to push")
+    first = 0
+    for shard in maps.metadata["shards"]:
+        maps[first]
+        first += shard["sentences"]
+    return maps
+
+
+def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stage: Path) -> Shipment:
+    """Write card and metadata of an export into a folder; its shards go up from where they lie.
+
+    Args:
+        maps: the export.
+        repo_id: where it goes.
+        model_folder, model_id: the model pushed with it, here and on the Hub.
+        stage: a new folder.
+    """
+    stage.mkdir()
+    recipe = recipe_of(model_folder)
+    facts = dict(maps.metadata)
+    if Path(facts["model"]).resolve() == model_folder.resolve():  # readers know the model by its id
+        facts["model"] = model_id
+    (stage / METADATA).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    card = DatasetCard.from_template(
+        _card_data(facts, repo_id, recipe),
+        template_path=str(TEMPLATE),
+        repo_id=repo_id,
+        facts=facts,
+        is_of_model=facts["model"] == model_id,
+    )
+    card.save(stage / CARD)
+    shards = {shard["file"]: maps.folder / shard["file"] for shard in facts["shards"]}
+    files = {CARD: stage / CARD, METADATA: stage / METADATA, **shards}
+    return Shipment(repo_id, "dataset", files, (SHARDS,))
+
+
+def _card_data(facts: dict[str, Any], repo_id: str, recipe: Recipe | None) -> DatasetCardData:
+    """Fill the fields that the Hub searches, and tell `load_dataset` which files are the data."""
+    return DatasetCardData(
+        pretty_name=repo_id.split("/")[1],
+        language=[recipe.source_lang, recipe.target_lang] if recipe else None,
+        license=recipe.license if recipe and facts.get("corpus") == recipe.corpus else None,
+        tags=["attention", "interpretability", "hf_attn"],
+        configs=[{"config_name": "default", "data_files": [{"split": "train", "path": SHARDS}]}],
+    )

@@ -1,0 +1,103 @@
+"""A checkpoint folder -> the files of a model repository, complete and loadable anywhere.
+
+The model is loaded and saved anew, into a folder of its own: what goes up has been loaded once, carries today's code,
+and holds nothing of the training's scratch files.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..checkpoint import load_translator
+from ..errors import UserError
+from ..maps.forced import force
+from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
+from ..training.recipe import RECIPE_FILE, Recipe, recipe_of
+from ..training.train import TRAINING_FILE
+from ..translate import translate
+from ..view.pictures import save_picture
+from .shipment import Shipment
+
+RECORDS = (RECIPE_FILE, TRAINING_FILE, EVALUATION_FILE)
+OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Raise `UserError` unless a model lies in the folder."""
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} is no checkpoint: give a folder with a config.json, such as hf-attn train makes")
+
+
+def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = None) -> Shipment:
+    """Save what goes up into a folder: model, code, tokenizer, records, picture and card.
+
+    Args:
+        folder: the checkpoint, made by `hf-attn train` or any `save_pretrained`.
+        repo_id: where it goes, for the card.
+        stage: a new folder.
+        sentence: drawn on the card with its translation; by default an English one, if the model reads English.
+
+    Raises:
+        UserError: the checkpoint cannot be loaded, or the sentence not be drawn.
+    """
+    recipe = recipe_of(folder)
+    model, tokenizer = load_translator(str(folder))
+    if recipe is not None:
+        _complete_search(model, recipe)
+    model.save_pretrained(stage, **_shard_size(folder))
+    tokenizer.save_pretrained(stage)
+    for name in RECORDS:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, stage / name)
+
+    example = _draw_example(model, tokenizer, sentence, default_example(recipe), stage / PICTURE)
+    if recipe is None and (folder / CARD).is_file():
+        shutil.copyfile(folder / CARD, stage / CARD)
+    else:
+        write_card(stage, repo_id, example)
+    return Shipment(repo_id, "model", {path.name: path for path in stage.iterdir()}, OWNED)
+
+
+def left_out(folder: Path, shipment: Shipment) -> list[str]:
+    """Name what lies in the checkpoint folder and does not go up; folders end in a slash."""
+    return sorted(
+        f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir() if path.name not in shipment.files
+    )
+
+
+def _complete_search(model: PreTrainedModel, recipe: Recipe) -> None:
+    """Give `generate` the search of the recipe where the checkpoint does not say how to search."""
+    settings = model.generation_config
+    if settings.num_beams is None:
+        settings.num_beams = recipe.num_beams
+    if settings.max_length is None:
+        settings.max_length = model.config.max_position_embeddings
+
+
+def _shard_size(folder: Path) -> dict[str, Any]:
+    """Keep weights in shards no larger than they were; those in one file stay in one."""
+    sizes = [path.stat().st_size for path in folder.glob("model-*-of-*.safetensors")]
+    return {"max_shard_size": max(sizes)} if sizes else {}
+
+
+def _draw_example(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, given: str | None, default: str | None, picture: Path
+) -> Example | None:
+    """Draw the sentence given, else the default; `None` if there is neither, or the default cannot be drawn."""
+    if given is not None:
+        return _draw(model, tokenizer, given, picture)
+    try:
+        return None if default is None else _draw(model, tokenizer, default, picture)
+    except UserError:  # a weak model may write more than it can read
+        return None
+
+
+def _draw(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentence: str, picture: Path) -> Example:
+    """Draw the attention of a sentence and its translation."""
+    num_beams = model.generation_config.num_beams or 5
+    (translation,) = translate(model, tokenizer, [sentence], num_beams=num_beams)
+    (record,) = force(model, tokenizer, [sentence], [translation])
+    save_picture(record, picture)
+    return Example(sentence, translation)

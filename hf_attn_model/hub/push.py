@@ -1,0 +1,74 @@
+"""Push a model, and with it its attention, to the Hub: collect -> show or upload."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+from ..errors import UserError
+from ..training.card import PICTURE
+from .dataset import check_maps, stage_maps
+from .model import check_checkpoint, left_out, stage_model
+from .upload import check_login, prepare_repository, upload
+
+
+def push(
+    model: str | Path,
+    repo_id: str,
+    *,
+    maps: str | Path | None = None,
+    private: bool = False,
+    sentence: str | None = None,
+    dry_run: bool = False,
+) -> None:
+    """Send a checkpoint to the model repository `repo_id`, and an export to the data set `repo_id`-attention.
+
+    What goes up and what does not is printed first. Each repository changes in one commit, or not at all.
+
+    Args:
+        model: a folder made by `hf-attn train` or any `save_pretrained`.
+        repo_id: `user/name`; made if need be.
+        maps: a folder made by `hf-attn export`.
+        private: new repositories are private; one that exists and is public is refused.
+        sentence: drawn on the card with its translation; by default an English one, if the model reads English.
+        dry_run: only print the lists, without token or network.
+
+    Raises:
+        UserError: a malformed id, a folder that is no checkpoint or no export, or what the Hub refuses.
+    """
+    model, maps_id = Path(model), f"{repo_id}-attention"
+    _check_ids([repo_id] if maps is None else [repo_id, maps_id])
+    check_checkpoint(model)
+    attention = None if maps is None else check_maps(Path(maps))
+    if not dry_run:
+        check_login()
+
+    with TemporaryDirectory(prefix="hf-attn-push-") as stage:
+        shipments = [stage_model(model, repo_id, Path(stage, "model"), sentence)]
+        if attention is not None:
+            shipments.append(stage_maps(attention, maps_id, model, repo_id, Path(stage, "maps")))
+        for shipment in shipments:
+            print(shipment.listing())
+        print(f"left out: {', '.join(left_out(model, shipments[0])) or 'nothing'}")
+        if PICTURE not in shipments[0].files:
+            print("no picture on the card: give --sentence TEXT for one")
+        if dry_run:
+            print("dry run: nothing was uploaded")
+            return
+
+        urls = [prepare_repository(shipment, private) for shipment in shipments]
+        for shipment, url in zip(shipments, urls, strict=True):
+            upload(shipment)
+            print(f"pushed: {url}")
+
+
+def _check_ids(repo_ids: list[str]) -> None:
+    """Refuse what can be no `user/name` on the Hub."""
+    for repo_id in repo_ids:
+        try:
+            validate_repo_id(repo_id)
+        except HFValidationError as error:
+            raise UserError(f"{repo_id!r} is no name for a repository: {error}") from error
+        if "/" not in repo_id:
+            raise UserError(f"{repo_id!r} is no name for a repository: write user/name")

@@ -1,0 +1,87 @@
+"""What a push makes of checkpoints of different origin; nothing here needs a Hub."""
+
+import json
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from small_models import make_model
+from transformers import GenerationConfig
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.hub.model import stage_model
+from hf_attn_model.text.tokenizer import train_tokenizer
+
+
+@pytest.fixture
+def stock(tmp_path):
+    """A checkpoint as any script may save it: no recipe, no records, in bfloat16."""
+    model = make_model(vocab_size=300).to(torch.bfloat16)
+    tokenizer = train_tokenizer(["uno dos tres"], 300)
+    assert len(tokenizer) <= 300
+    model.save_pretrained(tmp_path / "stock")
+    tokenizer.save_pretrained(tmp_path / "stock")
+    return tmp_path / "stock"
+
+
+def test_a_checkpoint_without_records_gets_an_honest_card(stock, tmp_path):
+    shipment = stage_model(stock, "alice/stock", tmp_path / "stage")
+    assert not shipment.files.keys() & {"recipe.yaml", "training.json", "evaluation.json", "attention.png"}
+    card = ModelCard.load(shipment.files["README.md"])
+    assert (card.data.license, card.data.language, card.data.eval_results) == (None, None, None)
+    assert card.data.pipeline_tag == "translation"
+    assert "Neither its training data nor its quality was recorded" in card.text
+    assert "## Results" not in card.text
+    assert "## Training" not in card.text
+    assert 'pipeline("translation", "alice/stock", trust_remote_code=True)' in card.text
+    before, after = load_file(stock / "model.safetensors"), load_file(shipment.files["model.safetensors"])
+    assert before.keys() == after.keys()
+    for name, tensor in after.items():
+        assert tensor.dtype == torch.bfloat16
+        assert torch.equal(tensor, before[name])
+
+
+def test_its_own_card_is_kept(stock, tmp_path):
+    (stock / "README.md").write_text("---\nlicense: mit\n---\n# by hand\n")
+    shipment = stage_model(stock, "alice/stock", tmp_path / "stage")
+    assert shipment.files["README.md"].read_text() == "---\nlicense: mit\n---\n# by hand\n"
+
+
+def test_a_sentence_for_the_picture_where_none_is_known(copy, tmp_path):
+    recipe = (copy / "recipe.yaml").read_text()
+    (copy / "recipe.yaml").write_text(recipe.replace("source_lang: en", "source_lang: fr"))
+    without = stage_model(copy, "alice/french", tmp_path / "without")
+    assert "attention.png" not in without.files
+    assert "attention.png" not in without.files["README.md"].read_text()
+    given = 'one "two" three'
+    with_one = stage_model(copy, "alice/french", tmp_path / "with", given)
+    assert with_one.files["attention.png"].read_bytes().startswith(b"\x89PNG")
+    text = with_one.files["README.md"].read_text()
+    assert "![" in text
+    assert f'*"{given}" becomes "' in text
+    assert 'print(translator("one \\"two\\" three"))' in text
+
+
+def test_only_a_default_sentence_may_fail(copy, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise UserError("too long")
+
+    monkeypatch.setattr("hf_attn_model.hub.model.force", refuse)
+    assert "attention.png" not in stage_model(copy, "alice/x", tmp_path / "default").files
+    with pytest.raises(UserError, match="too long"):
+        stage_model(copy, "alice/x", tmp_path / "given", "one two")
+
+
+def test_generate_searches_as_the_recipe_where_an_older_checkpoint_does_not_say(copy, tmp_path):
+    path = copy / "generation_config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({name: settings[name] for name in settings if name not in ("num_beams", "max_length")}))
+    files = stage_model(copy, "alice/x", tmp_path / "missing").files
+    staged = GenerationConfig.from_pretrained(files["generation_config.json"].parent)
+    assert (staged.num_beams, staged.max_length) == (2, 31)
+
+    path.write_text(json.dumps(settings | {"num_beams": 3, "max_length": 29}))
+    files = stage_model(copy, "alice/x", tmp_path / "given").files
+    staged = GenerationConfig.from_pretrained(files["generation_config.json"].parent)
+    assert (staged.num_beams, staged.max_length) == (3, 29)

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from hf_attn_model.maps import PLACES, record_attention
 
 def build(width: int, layers: int, longest: int) -> AttnForConditionalGeneration:
     sizes = {"layers": layers, "ffn_dim": 4 * width, "attention_heads": width // 64}
-    sides = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in sizes.items()}
+    sides: dict[str, Any] = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in sizes.items()}
     config = AttnConfig(vocab_size=8000, d_model=width, max_position_embeddings=longest, dropout=0.0, **sides)
     return AttnForConditionalGeneration(config).eval()
 

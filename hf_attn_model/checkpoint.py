@@ -33,6 +33,8 @@ def load_translator(name_or_path: str) -> tuple[PreTrainedModel, PreTrainedToken
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
     except (OSError, ValueError, ImportError, SafetensorError, StrictDataclassError, httpx.TransportError) as error:
         reason = str(error).strip().splitlines()[0]
+        if reason.rstrip().endswith(":"):  # the line names nothing yet
+            reason = " ".join(str(error).split())
         if refusal := hub_reason(error):
             reason = f"no folder of that name, and on the Hub {refusal}"
         raise UserError(f"cannot load a translator from {name_or_path}: {reason}") from error

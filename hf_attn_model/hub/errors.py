@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from huggingface_hub import constants
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -60,8 +59,6 @@ def _answer(error: BaseException) -> str | None:
             return "it has no such revision: check the name of the branch, tag or commit"
         case OfflineModeIsEnabled():
             return OFFLINE
-        case EntryNotFoundError():
-            return None
         case HfHubHTTPError():
             said = " ".join((error.server_message or error.response.reason_phrase).split())
             return OF_STATUS.get(error.response.status_code, f"the Hub answers {error.response.status_code} ({said})")

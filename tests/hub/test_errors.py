@@ -99,6 +99,7 @@ def test_private_push_to_what_is_public(hub, client, checkpoint, maps):
         (["{empty}", "alice/x"], "is no checkpoint: give a folder with a config.json"),
         (["{empty}/nowhere", "alice/x"], "is no checkpoint"),
         (["{cut}", "alice/x", "--dry-run"], "cannot load a translator from"),
+        (["{mute}", "alice/x", "--dry-run"], "backend tokenizer from one of: (1) a `tokenizers` library"),
         (["{model}", "alice/x", "--dataset", "{empty}"], "has no metadata.json"),
         (["{model}", "alice/x", "--dataset", "{damaged}"], "cannot read"),
     ],
@@ -111,7 +112,11 @@ def test_mistakes_are_found_without_the_hub(checkpoint, maps, tmp_path, capsys, 
     shard.write_bytes(shard.read_bytes()[:97])
     shutil.copytree(checkpoint, tmp_path / "cut")
     (tmp_path / "cut" / "model.safetensors").write_bytes(b"\0" * 97)
-    places = {name: tmp_path / name for name in ("empty", "damaged", "cut")} | {"model": checkpoint, "maps": maps}
+    shutil.copytree(checkpoint, tmp_path / "mute", ignore=shutil.ignore_patterns("tokenizer*"))
+    places = {name: tmp_path / name for name in ("empty", "damaged", "cut", "mute")} | {
+        "model": checkpoint,
+        "maps": maps,
+    }
     status = main(["push", *(argument.format(**places) for argument in arguments)])
     assert message in the_line(status, capsys.readouterr().err)
 

@@ -1,5 +1,8 @@
 """The model card: what it says of the training data, here and on the Hub."""
 
+import json
+from pathlib import Path
+
 import pytest
 from huggingface_hub import ModelCard
 
@@ -34,8 +37,14 @@ def folder(small_recipe, tmp_path):
 
 
 def test_data_of_the_hub_is_linked_and_data_of_this_machine_named(folder, small_recipe):
+    scores = {"bleu": 23.45, "chrf": 34.56, "exact_match": 7.0, "sentences": 11, "num_beams": 1, "command": "hf-attn"}
+    scores |= {"bleu_signature": "tok:13a", "chrf_signature": "nc:6"}
+    (folder / "evaluation.json").write_text(json.dumps(scores))
     card = ModelCard.load(write_card(folder, "alice/count"))
     assert card.data.datasets is None
+    name = Path(small_recipe.corpus).name
+    assert {(result.dataset_type, result.dataset_name) for result in card.data.eval_results} == {(name, name)}
+    assert f"| {name}, test | 23.45 | 34.56 |" in card.text
     assert small_recipe.corpus not in card.content, "a path of this machine"
 
     small_recipe.corpus = "Helsinki-NLP/opus-100"

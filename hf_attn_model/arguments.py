@@ -3,6 +3,9 @@
 import argparse
 from collections.abc import Callable, Sequence
 
+from .align.arguments import add_align_arguments, add_heads_arguments
+from .study.verbs import add_ablate_arguments, add_curve_arguments
+
 MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 Verb = Callable[[argparse.Namespace], None]
 
@@ -67,6 +70,11 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
     _add_head(one, place="encoder", number=0)
     _add_beams(one)
+
+    add_align_arguments(parsers["align"])
+    add_heads_arguments(parsers["heads"])
+    add_ablate_arguments(parsers["ablate"])
+    add_curve_arguments(parsers["curve"])
 
     one = parsers["push"]
     one.add_argument("model", help="folder of a checkpoint")

@@ -174,6 +174,34 @@ def explain(arguments: argparse.Namespace) -> None:
     print(text)
 
 
+def align(arguments: argparse.Namespace) -> None:
+    """Align the words of a corpus by cross-attention."""
+    from .align import verbs
+
+    verbs.align(arguments)
+
+
+def heads(arguments: argparse.Namespace) -> None:
+    """Find the heads that align words, on gold links."""
+    from .align import verbs
+
+    verbs.heads(arguments)
+
+
+def ablate(arguments: argparse.Namespace) -> None:
+    """Change heads, and measure what becomes of translations and alignments."""
+    from .study import verbs
+
+    verbs.ablate(arguments)
+
+
+def curve(arguments: argparse.Namespace) -> None:
+    """Draw what a training made of attention."""
+    from .study import verbs
+
+    verbs.curve(arguments)
+
+
 def push(arguments: argparse.Namespace) -> None:
     """Share a translator on the Hub, and with it its attention."""
     from .hub.push import push as push_model
@@ -190,7 +218,7 @@ def push(arguments: argparse.Namespace) -> None:
         print(f"next: hf-attn translate {arguments.repo} {shlex.quote(arguments.sentence or '...')}")
 
 
-VERBS = (demo, train, evaluate, translate, export, view, explain, push)
+VERBS = (demo, train, evaluate, translate, export, view, explain, align, heads, ablate, curve, push)
 
 
 def _language(arguments: argparse.Namespace, side: str) -> str:

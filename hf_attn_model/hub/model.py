@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..align.reading import READING_FILE
 from ..checkpoint import load_translator
 from ..errors import UserError
 from ..maps.forced import force
@@ -20,7 +21,7 @@ from ..translate import translate
 from ..view.pictures import save_picture
 from .shipment import Shipment
 
-RECORDS = (RECIPE_FILE, TRAINING_FILE, EVALUATION_FILE)
+RECORDS = (RECIPE_FILE, TRAINING_FILE, EVALUATION_FILE, READING_FILE)
 OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
 
 

@@ -14,6 +14,7 @@ are the `attention_weights`: after the softmax and before dropout.
 
 from .export import export_attention
 from .forced import force
+from .intervene import intervene
 from .record import record_attention
 from .sentence import PLACES, SentenceMaps
 from .store import Maps, open_maps
@@ -25,6 +26,7 @@ __all__ = [
     "SentenceMaps",
     "export_attention",
     "force",
+    "intervene",
     "merge_words",
     "open_maps",
     "record_attention",

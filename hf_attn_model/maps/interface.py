@@ -1,8 +1,8 @@
-"""Listen to the calls of transformers' attention interface, whatever implementation a model runs with.
+"""Listen to the calls of transformers' attention interface, or intervene, whatever implementation a model runs with.
 
-Models look their attention function up by the name `config._attn_implementation`. While someone listens, that
-name is switched to a twin which hands over what it is given and then calls the original. The twin is known to
-the mask interface too: a name unknown there gets no mask at all.
+Models look their attention function up by the name `config._attn_implementation`. While someone listens or
+intervenes, that name is switched to a twin which hands over what it is given and then calls the original. The twin is
+known to the mask interface too: a name unknown there gets no mask at all. Listeners hear what an intervention made.
 
 Shapes: B batch, H heads, T queries, S keys, K head_dim.
 """
@@ -12,7 +12,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from typing import Any, Protocol
 
+import torch
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
@@ -23,11 +25,25 @@ from .steps import AttentionCall
 
 Listener = Callable[[nn.Module, AttentionCall], None]
 
+
+class Intervention(Protocol):
+    """Changes what attention modules compute; an intervention returns what it does not mean to change."""
+
+    def before(
+        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Replace the query (B,H,T,K), and the options that the attention function gets beside its tensors."""
+
+    def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
+        """Replace the context (B,T,H,K)."""
+
+
 PREFIX = "recorded_"  # transformers looks for "flash" in the name: "recorded_flash_attention_2" keeps it
 UNSUPPORTED = ("softcap", "s_aux", "sliding_window")  # options which change the weights after the dot product
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("attention_listeners", default=())
-_switches: dict[int, int] = {}  # id of a configuration -> number of listeners that need it switched
+_interventions: ContextVar[tuple[Intervention, ...]] = ContextVar("attention_interventions", default=())
+_switches: dict[int, int] = {}  # id of a configuration -> number of contexts that need it switched
 _switches_lock = threading.Lock()
 
 
@@ -41,16 +57,33 @@ def listen(model: PreTrainedModel, listener: Listener) -> Iterator[None]:
         UserError: the attention implementation has no mask function, or (from the model's forward) a module
             uses something the weights cannot be rebuilt from.
     """
-    with ExitStack() as undo:
-        for config in _configurations(model):
-            undo.enter_context(_switched(config))
-        undo.callback(_listeners.reset, _listeners.set((*_listeners.get(), listener)))
+    with _active(model, _listeners, listener):
+        yield
+
+
+@contextmanager
+def change(model: PreTrainedModel, intervention: Intervention) -> Iterator[None]:
+    """Let `intervention` change every attention call of `model` in this thread and context; see `listen`.
+
+    Several interventions act in the order in which they were entered.
+    """
+    with _active(model, _interventions, intervention):
         yield
 
 
 def is_listening(listener: Listener) -> bool:
     """Tell whether `listener` hears the calls of the current thread and context."""
     return listener in _listeners.get()
+
+
+@contextmanager
+def _active(model: PreTrainedModel, variable: ContextVar[tuple], item: object) -> Iterator[None]:
+    """Switch the configurations of `model`, and add `item` to those that take part in this thread and context."""
+    with ExitStack() as undo:
+        for config in _configurations(model):
+            undo.enter_context(_switched(config))
+        undo.callback(variable.reset, variable.set((*variable.get(), item)))
+        yield
 
 
 def _configurations(model: nn.Module) -> list[PreTrainedConfig]:
@@ -82,6 +115,9 @@ def _register_twin(implementation: str) -> str:
         raise UserError(f"attention implementation {implementation!r} has no mask function; use eager or sdpa")
 
     def attend(module, query, key, value, attention_mask, **options):
+        interventions = _interventions.get()
+        for intervention in interventions:
+            query, options = intervention.before(module, query, options)
         listeners = _listeners.get()
         if listeners:
             call = _keep(implementation, module, query, key, value, attention_mask, **options)
@@ -91,7 +127,10 @@ def _register_twin(implementation: str) -> str:
             original = ALL_ATTENTION_FUNCTIONS[implementation]
         else:  # eager is each model's own function, beside its attention class
             original = sys.modules[type(module).__module__].eager_attention_forward
-        return original(module, query, key, value, attention_mask, **options)
+        context, attention_weights = original(module, query, key, value, attention_mask, **options)
+        for intervention in interventions:
+            context = intervention.after(module, context)
+        return context, attention_weights
 
     name = PREFIX + implementation
     AttentionInterface.register(name, attend)

@@ -44,6 +44,8 @@ class Recipe:
         label_smoothing: share of the target distribution spread evenly over the vocabulary, in training only.
         early_stopping_patience: evaluations without a better dev loss after which training ends.
         num_beams: of the translations that are scored and shown.
+        watch_attention: held-out sentences over which attention is measured from the first step on, at every
+            evaluation; 0 for none.
         license: of the training data, for the model card.
         model: fields of `AttnConfig`.
         training: fields of `transformers.Seq2SeqTrainingArguments`.
@@ -63,6 +65,7 @@ class Recipe:
     label_smoothing: float = 0.1
     early_stopping_patience: int = 5
     num_beams: int = 5
+    watch_attention: int = 0
     license: str = "unknown"
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +120,12 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def _check_values(recipe: Recipe, where: str) -> None:
     """Refuse what no training could use."""
-    for name, low, high in (("label_smoothing", 0, 1), ("num_beams", 1, 1000), ("max_tokens", 1, 10**9)):
+    for name, low, high in (
+        ("label_smoothing", 0, 1),
+        ("num_beams", 1, 1000),
+        ("max_tokens", 1, 10**9),
+        ("watch_attention", 0, 10**5),
+    ):
         if not low <= getattr(recipe, name) <= high:
             raise UserError(f"{where}: {name} must lie in {low} to {high}, got {getattr(recipe, name)}")
     _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")

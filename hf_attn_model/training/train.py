@@ -13,16 +13,19 @@ from transformers import (
     EarlyStoppingCallback,
     PreTrainedTokenizerBase,
     Seq2SeqTrainingArguments,
+    TrainerCallback,
     set_seed,
 )
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..errors import UserError
 from ..model import AttnConfig, AttnForConditionalGeneration
+from ..study.pairs import pairs_to_watch
 from ..text.batches import LENGTH_STEP, round_up
 from ..text.corpora import load_corpus
 from ..text.tokenizer import train_tokenizer
 from . import provenance
+from .attention_callback import AttentionCallback
 from .hardware import attention_for_training, gains_from_bf16
 from .recipe import Recipe, recipe_of
 from .trainer import TranslationTrainer
@@ -60,7 +63,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         tokenize(train_pairs, tokenizer, recipe.max_length),
         tokenize(dev_pairs, tokenizer, recipe.max_length),
         processing_class=tokenizer,
-        callbacks=[EarlyStoppingCallback(recipe.early_stopping_patience)],
+        callbacks=_callbacks(recipe, dev_pairs, tokenizer),
         max_tokens=recipe.max_tokens,
         label_smoothing=recipe.label_smoothing,
     )
@@ -103,6 +106,15 @@ def _load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
 def _tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
     sentences = (text for column in ("source", "target") for text in pairs[column])
     return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length)
+
+
+def _callbacks(recipe: Recipe, dev_pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[TrainerCallback]:
+    """Stop early, and watch attention where the recipe asks for it."""
+    callbacks: list[TrainerCallback] = [EarlyStoppingCallback(recipe.early_stopping_patience)]
+    if recipe.watch_attention:
+        chosen = (recipe.corpus, recipe.source_lang, recipe.dev_split, recipe.watch_attention)
+        callbacks.append(AttentionCallback(*pairs_to_watch(*chosen, dev_pairs, tokenizer, recipe.max_length)))
+    return callbacks
 
 
 def _record(trainer: TranslationTrainer, model: AttnForConditionalGeneration, resumed: bool) -> dict[str, Any]:

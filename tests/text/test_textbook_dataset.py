@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from hf_attn_model.align.scores import alignment_error_rate
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps.alignments import alignment_error_rate
 from hf_attn_model.text.textbook import load_textbook
 from hf_attn_model.text.textbook.dataset import held_out_pairs
 from hf_attn_model.text.textbook.reading import read_lexicon

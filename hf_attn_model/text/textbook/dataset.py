@@ -15,6 +15,7 @@ from . import chinese, english, spanish
 from .composing import Composer, phrases
 from .entries import Lexicon
 from .reading import read_lexicon
+from .roles import role
 from .sentences import Action, NounPhrase, Pronoun, Quality, Sentence, Word, align
 
 SIZES = {"train": 120_000, "dev": 1_000, "test": 2_000}
@@ -28,7 +29,9 @@ PATIENCE = 100_000  # plans in a row that bring nothing new, before a split is s
 WordPair = tuple[str, str]
 
 
-def load_textbook(pair: str = "en-es", split: str = "train", seed: int = 0, size: int | None = None) -> Dataset:
+def load_textbook(
+    pair: str = "en-es", split: str = "train", seed: int = 0, size: int | None = None, *, roles: bool = False
+) -> Dataset:
     """Generate a split of the textbook corpus; the same arguments always give the same rows.
 
     Some adjective-noun and verb-object pairs are held out: for "test" and for "dev" each row has at least one of the
@@ -40,6 +43,8 @@ def load_textbook(pair: str = "en-es", split: str = "train", seed: int = 0, size
         split: "train", "dev" or "test".
         seed: another seed gives other sentences.
         size: how many rows; None stands for 120,000 of "train", 1,000 of "dev", 2,000 of "test".
+        roles: add the columns `source_roles` and `target_roles`: for each word the part that it plays, such as
+            "subject.adjective", "verb" or ""; see `roles`.
 
     Returns:
         Rows with distinct English sentences and the columns `translation` ({"en": ..., "es": ...}), `source_words`,
@@ -66,7 +71,9 @@ def load_textbook(pair: str = "en-es", split: str = "train", seed: int = 0, size
         sure=links,
         possible=links,
     )
-    rows = (_row(sentence, words, target) for sentence, words in islice(_sentences(split, seed), size))
+    if roles:
+        features |= Features(source_roles=words, target_roles=words)
+    rows = (_row(sentence, words, target, roles) for sentence, words in islice(_sentences(split, seed), size))
     batches = iter(lambda: list(islice(rows, BATCH)), [])
     parts = [Dataset.from_list(batch, features=features) for batch in batches]
     made = sum(len(part) for part in parts)
@@ -75,16 +82,19 @@ def load_textbook(pair: str = "en-es", split: str = "train", seed: int = 0, size
     return concatenate_datasets(parts)
 
 
-def _row(sentence: Sentence, source_words: list[Word], target: str) -> dict[str, object]:
+def _row(sentence: Sentence, source_words: list[Word], target: str, roles: bool) -> dict[str, object]:
     target_words = SPEAKERS[target](sentence)
     sure, possible = align(source_words, target_words)
-    return {
+    row: dict[str, object] = {
         "translation": {"en": _text(source_words, " "), target: _text(target_words, "" if target == "zh" else " ")},
         "source_words": [word.text for word in source_words],
         "target_words": [word.text for word in target_words],
         "sure": sure,
         "possible": possible,
     }
+    if roles:
+        row |= {"source_roles": list(map(role, source_words)), "target_roles": list(map(role, target_words))}
+    return row
 
 
 def _text(words: list[Word], space: str) -> str:

@@ -1,11 +1,13 @@
-"""The alignment error rate, against its definition written as loops over all pairs of words."""
+"""Links against gold links: every measure against its definition written as loops over all pairs of words."""
 
 import random
 
+import numpy as np
 import pytest
 
+from hf_attn_model.align.links import to_matrix
+from hf_attn_model.align.scores import LinkCounts, alignment_error_rate, count_links, sum_counts
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps.alignments import alignment_error_rate
 
 SENTENCES, SOURCE, TARGET = 11, 5, 7
 
@@ -17,7 +19,7 @@ def random_links(rng, probability):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_it_is_the_definition_counted_cell_by_cell(seed):
+def test_they_are_the_definitions_counted_cell_by_cell(seed):
     rng = random.Random(seed)
     links, sure, possible = random_links(rng, 0.3), random_links(rng, 0.2), random_links(rng, 0.2)
     in_sure = in_possible = guessed = certain = 0
@@ -32,6 +34,30 @@ def test_it_is_the_definition_counted_cell_by_cell(seed):
                 certain += s
     expected = 1 - (in_sure + in_possible) / (guessed + certain)
     assert alignment_error_rate(links, sure, possible) == pytest.approx(expected)
+    matrices = ([to_matrix(one, TARGET, SOURCE) for one in sentences] for sentences in (links, sure, possible))
+    counts = sum_counts(count_links(*sentence) for sentence in zip(*matrices, strict=True))
+    precision, recall = in_possible / guessed, in_sure / certain
+    assert (counts.precision, counts.recall, counts.error_rate) == pytest.approx((precision, recall, expected))
+    assert counts.f1 == pytest.approx(2 / (1 / precision + 1 / recall))
+
+
+def test_several_alignments_are_counted_side_by_side():
+    rng = np.random.default_rng(0)
+    links = rng.random((2, 3, TARGET, SOURCE)) < 0.4
+    sure, possible = rng.random((2, TARGET, SOURCE)) < 0.3
+    together = count_links(links, sure, possible)
+    for index in np.ndindex(2, 3):
+        assert together[index] == count_links(links[index], sure, possible)
+    assert (together + together).f1.shape == (2, 3)
+
+
+def test_nothing_to_divide_by_is_not_a_number():
+    empty = LinkCounts(0, 0, 0, 0)
+    assert all(np.isnan([empty.precision, empty.recall, empty.f1, empty.error_rate]))
+
+
+def test_f1_of_no_hit_is_zero():
+    assert LinkCounts(2, 3, 0, 0).f1 == 0
 
 
 def test_perfect_and_hopeless():

@@ -1,0 +1,121 @@
+"""A corpus -> the links of every sentence pair, from a model or from an export of its attention, or from two of them.
+
+A model and an export of it answer alike: `saved_reading()`, and `attend(...)`.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import tee
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..checkpoint import load_translator
+from ..errors import UserError
+from ..maps.store import Maps, open_maps
+from .cross import CrossAttention, cross_attention_of, read_cross_attention
+from .formats import LinkedPair
+from .links import to_pairs
+from .pairs import Pair
+from .reading import Reading
+from .symmetrise import symmetrise
+
+
+class LiveModel:
+    """Attends to any pairs."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
+        self.model = model
+        self.tokenizer = tokenizer
+
+    def saved_reading(self) -> Reading | None:
+        """The reading chosen for the model."""
+        return Reading.load(str(self.model.name_or_path), getattr(self.model.config, "_commit_hash", None))
+
+    def attend(self, pairs: Iterable[Pair], measure: str) -> Iterator[CrossAttention]:
+        """Read the cross-attention of pairs; see `read_cross_attention`."""
+        return read_cross_attention(self.model, self.tokenizer, pairs, measure)
+
+
+class Export:
+    """Has attended to its own pairs."""
+
+    def __init__(self, maps: Maps):
+        self.maps = maps
+
+    def saved_reading(self) -> Reading | None:
+        """The reading chosen for the model whose attention this is, while that model is in its folder."""
+        model = str(self.maps.metadata.get("model", ""))
+        return Reading.load(model) if Path(model).is_dir() else None
+
+    def attend(self, pairs: Iterable[Pair] | None, measure: str) -> Iterator[CrossAttention]:
+        """Give the cross-attention of its pairs, in order.
+
+        Args:
+            pairs: what they must be, if given.
+            measure: "weights".
+
+        Raises:
+            UserError: they are others, or fewer, or more; or norms are asked for.
+        """
+        if measure != "weights":
+            raise UserError(f"{self.maps.folder} is an export of attention weights: {measure} need the model itself")
+        expected = iter(self._pairs() if pairs is None else pairs)
+        for number, record in enumerate(self.maps):
+            pair = next(expected, None)
+            if pair is None or (pair.source, pair.target) != (record.source, record.target):
+                raise UserError(f"{self.maps.folder}: sentence {number} is not the pair of the other direction")
+            yield cross_attention_of(record)
+        if next(expected, None) is not None:
+            raise UserError(f"{self.maps.folder} ends after {len(self.maps)} sentences, the other direction goes on")
+
+    def _pairs(self) -> Iterator[Pair]:
+        return (Pair(record.source, record.target) for record in self.maps)
+
+
+def open_origin(name: str) -> LiveModel | Export:
+    """Open the folder of an export, or load a model from a folder or the Hub.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if Path(name).is_dir() and not Path(name, "config.json").is_file():
+        return Export(open_maps(name))
+    return LiveModel(*load_translator(name))
+
+
+def align_pairs(attentions: Iterable[CrossAttention], reading: Reading) -> Iterator[LinkedPair]:
+    """Link the words of every pair."""
+    return (_linked(attention, reading.links(attention)) for attention in attentions)
+
+
+def align_both_ways(
+    forward: Iterable[CrossAttention],
+    reading: Reading,
+    reverse: LiveModel | Export,
+    reverse_reading: Reading,
+    method: str,
+) -> Iterator[LinkedPair]:
+    """Link the words of every pair in both directions, and unite the links.
+
+    Args:
+        forward: cross-attention of the pairs to align.
+        reading: how it is read.
+        reverse: of the other direction.
+        reverse_reading: how that is read.
+        method: see `symmetrise`.
+
+    Raises:
+        UserError: the reverse is of other sentences, or has cut them into other words.
+    """
+    forward, again = tee(forward)  # batch by batch: no more than one waits
+    turned = (Pair(one.target, one.source, one.target_words, one.source_words) for one in again)
+    backward = reverse.attend(turned, reverse_reading.measure)
+    for one, other in zip(forward, backward, strict=True):
+        if (one.source_words, one.target_words) != (other.target_words, other.source_words):
+            raise UserError(f"sentence {one.id}: the two directions have other words; give the models, not exports")
+        yield _linked(one, symmetrise(reading.links(one), reverse_reading.links(other).T, method))
+
+
+def _linked(attention: CrossAttention, links: np.ndarray) -> LinkedPair:
+    return LinkedPair(attention.id, attention.source_words, attention.target_words, to_pairs(links))

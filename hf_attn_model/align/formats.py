@@ -1,0 +1,93 @@
+"""Files of links: Pharaoh, a line `0-0 1-2` of source-target for each pair, and JSON lines, which name the words."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..text.readers import read_lines, read_rows
+from .scores import Link
+
+JSON_SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class LinkedPair:
+    """The words of a pair and their links (source index, target index), counted from 0."""
+
+    id: str
+    source: Sequence[str]
+    target: Sequence[str]
+    links: Sequence[Link]
+
+
+def to_pharaoh(links: Iterable[Link]) -> str:
+    """Write links as a line: `0-0 1-2`, empty where there are none."""
+    return " ".join(f"{source}-{target}" for source, target in links)
+
+
+def from_pharaoh(line: str, where: str = "Pharaoh") -> list[tuple[int, int]]:
+    """Read the links of a line.
+
+    Raises:
+        UserError: something there is no link; `where` is what the message calls the line.
+    """
+    links = []
+    for part in line.split():
+        source, dash, target = part.partition("-")
+        if not (dash and source.isdecimal() and target.isdecimal()):
+            raise UserError(f"{where}: {part!r} is no link; expected SOURCE-TARGET, such as 0-2")
+        links.append((int(source), int(target)))
+    return links
+
+
+def to_line(pair: LinkedPair, as_json: bool) -> str:
+    """Write one pair, in either format."""
+    if not as_json:
+        return to_pharaoh(pair.links)
+    row = {"id": pair.id, "source": list(pair.source), "target": list(pair.target), "links": pair.links}
+    return json.dumps(row, ensure_ascii=False)
+
+
+def write_links(pairs: Iterable[LinkedPair], path: str | os.PathLike) -> int:
+    """Write a file, JSON lines if its name ends in `.jsonl`, else Pharaoh; it appears when it is complete.
+
+    Returns:
+        the number of pairs.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    path = Path(path)
+    unfinished = path.with_name(path.name + ".partial")
+    count = 0
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            for pair in pairs:
+                file.write(to_line(pair, path.suffix == JSON_SUFFIX) + "\n")
+                count += 1
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+def read_links(path: str | os.PathLike) -> Iterator[list[tuple[int, int]]]:
+    """Read the links of each pair from a file that `write_links`, or another aligner, wrote.
+
+    Raises:
+        UserError: the file cannot be read, or a line has something that is no link.
+    """
+    path = Path(path)
+    if path.suffix != JSON_SUFFIX:
+        yield from (from_pharaoh(line, where) for where, line in read_lines(path))
+        return
+    for where, row in read_rows(path):
+        try:
+            yield [(int(source), int(target)) for source, target in (row or {})["links"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{where}: `links` must be pairs [source word, target word]") from error

@@ -1,0 +1,96 @@
+"""`hf-attn ablate` and `hf-attn curve`: their arguments, and what they do."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..errors import UserError
+
+MODEL = "folder of a checkpoint, or a model on the Hub"
+
+
+def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be typed after `hf-attn ablate`."""
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("--heads", required=True, help="changed together: cross:2:1,encoder:0:3; all: each by itself")
+    parser.add_argument("--how", default="uniform", help="uniform (looks everywhere alike) or remove; default: uniform")
+    parser.add_argument("--corpus", help="to translate: file, folder, Hub id or textbook:en-es; default: the recipe's")
+    parser.add_argument("--config", help="of a Hub data set that has several")
+    parser.add_argument("--split", help="default: the test split of the model's recipe")
+    parser.add_argument("--sentences", type=int, help="only the first ones of the corpus and of the gold set")
+    parser.add_argument("--gold", help="to align: .jsonl file of words and links, or textbook:en-es")
+    parser.add_argument("--out", metavar="FILE", help="write all numbers, as JSON")
+    parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: as the model came, or 5")
+    parser.add_argument("--source-lang", help="default: that of the model's recipe")
+    parser.add_argument("--target-lang", help="default: that of the model's recipe")
+
+
+def add_curve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be typed after `hf-attn curve`."""
+    parser.add_argument("folder", help="of a training with watch_attention=256")
+    parser.add_argument("--out", default="curve.png", help="picture: .png, .svg or .pdf; default: curve.png")
+
+
+def ablate(arguments: argparse.Namespace) -> None:
+    """Change heads, and measure what becomes of translations and alignments."""
+    from ..align.pairs import read_gold
+    from ..align.reading import Reading
+    from ..checkpoint import load_translator
+    from ..text.corpora import load_corpus
+    from ..training.recipe import recipe_of
+    from ..view.ablations import ablation_text
+    from .ablate import ablate as ablate_heads
+    from .ablate import all_heads, parse_heads
+
+    recipe = recipe_of(arguments.model)
+    source_lang = _first("--source-lang", arguments.source_lang, recipe.source_lang if recipe else None)
+    target_lang = _first("--target-lang", arguments.target_lang, recipe.target_lang if recipe else None)
+    name = _first("--corpus", arguments.corpus, recipe.corpus if recipe else None)
+    for option, number in (("--sentences", arguments.sentences), ("--num-beams", arguments.num_beams)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} must be at least 1, got {number}")
+    settings = None if arguments.heads == "all" else [parse_heads(arguments.heads)]
+    split = arguments.split or (recipe.test_split if recipe and arguments.corpus is None else "test")
+    corpus = load_corpus(name, source_lang, target_lang, split, config=arguments.config)
+    print(corpus.summary())
+    rows = corpus.dataset.select(range(min(arguments.sentences or len(corpus.dataset), len(corpus.dataset))))
+    gold = read_gold(arguments.gold, source_lang, target_lang, split)[: arguments.sentences] if arguments.gold else []
+    model, tokenizer = load_translator(arguments.model)
+    ablations = list(
+        ablate_heads(
+            model,
+            tokenizer,
+            list(rows["source"]),
+            list(rows["target"]),
+            settings or all_heads(model, tokenizer, rows[0]["source"], rows[0]["target"]),
+            arguments.how,
+            target_lang=target_lang,
+            gold=gold,
+            reading=Reading.load(arguments.model) if gold else None,
+            num_beams=arguments.num_beams or (recipe.num_beams if recipe else model.generation_config.num_beams or 5),
+            progress=True,
+        )
+    )
+    print(ablation_text(ablations))
+    if arguments.out:
+        text = json.dumps([asdict(ablation) for ablation in ablations], indent=2)
+        Path(arguments.out).write_text(text + "\n", encoding="utf-8")
+
+
+def _first(option: str, *values: str | None) -> str:
+    """Choose what was typed, else what the recipe says. Raises `UserError` where neither says anything."""
+    value = next(filter(None, values), None)
+    if value is None:
+        raise UserError(f"give {option}")
+    return value
+
+
+def curve(arguments: argparse.Namespace) -> None:
+    """Draw what a training made of attention."""
+    from ..view.curves import save_curve
+    from .curve import read_curve
+
+    records = read_curve(arguments.folder)
+    save_curve(records, arguments.out)
+    print(f"{len(records)} steps measured, {records[0]['step']} to {records[-1]['step']}\npicture: {arguments.out}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from .align.arguments import add_align_arguments, add_heads_arguments
 from .study.verbs import add_ablate_arguments, add_curve_arguments
 
+PLACES = ("encoder", "decoder", "cross")
 MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 Verb = Callable[[argparse.Namespace], None]
 
@@ -46,12 +47,19 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     _add_beams(one)
 
     one = parsers["export"]
-    one.add_argument("model", help=MODEL)
-    one.add_argument("--data", required=True, help="file, folder, Hub id or textbook:en-es")
+    one.add_argument("model", metavar="MODEL|MAPS", help=f"{MODEL}; or an export, for --to parquet without --data")
+    one.add_argument("--data", help="file, folder, Hub id or textbook:en-es")
     one.add_argument("--config", help="of a Hub data set that has several")
     one.add_argument("--split", help="of a folder, a Hub id or the textbook; default: test")
-    one.add_argument("--out", required=True, help="new folder for the maps")
-    one.add_argument("--forced", action="store_true", help="over the reference translations of the data")
+    one.add_argument("--out", required=True, help="folder or URL for the maps; that of an interrupted export goes on")
+    whose = one.add_mutually_exclusive_group()
+    whose.add_argument("--forced", action="store_true", help="over the reference translations of the data")
+    whose.add_argument("--hypotheses", metavar="FILE", help="over translations made elsewhere, one a line")
+    one.add_argument("--places", type=_names, default=PLACES, help="such as cross or encoder,cross; default: all")
+    one.add_argument("--layers", type=_numbers, help="such as 0,2; default: all")
+    one.add_argument("--heads", type=_numbers, help="such as 0,2; default: all")
+    one.add_argument("--keep", help="weights, qk, or top-4 (of each row); default: the smaller of the first two")
+    one.add_argument("--to", choices=("arrow", "parquet"), default="arrow", help="parquet: float32")
     _add_languages(one)
     _add_beams(one)
 
@@ -84,6 +92,14 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--sentence", metavar="TEXT", help="drawn on the card; default: one in English, if that is read")
     one.add_argument("--dry-run", action="store_true", help="only list what would go up")
     return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
 
 
 def _add_languages(parser: argparse.ArgumentParser) -> None:

@@ -110,27 +110,64 @@ def translate(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Translate a corpus and write the attention of every translation."""
+    """Write the attention of every sentence of a corpus, translated or over given translations."""
     from .checkpoint import load_translator
     from .maps.export import export_attention
-    from .maps.store import prepare_folder
-    from .text.corpora import load_corpus
-    from .translate import translate as translate_sentences
+    from .maps.hypotheses import pair_up
+    from .maps.ranks import use_own_device
+    from .text.corpora import stream_corpus
 
+    if arguments.data is None:
+        return _convert(arguments)
     source_lang = _language(arguments, "source")
     target_lang = _language(arguments, "target") if arguments.forced else None
     split = arguments.split or "test"
-    corpus = load_corpus(arguments.data, source_lang, target_lang, split, config=arguments.config)
-    prepare_folder(Path(arguments.out))  # before the long work
-    print(corpus.summary())
+    corpus = stream_corpus(arguments.data, source_lang, target_lang, split, config=arguments.config)
+    use_own_device()
     model, tokenizer = load_translator(arguments.model)
-    sources = list(corpus.dataset["source"])
-    if arguments.forced:
-        targets = list(corpus.dataset["target"])
+    done = export_attention(
+        model,
+        tokenizer,
+        pair_up(corpus, arguments.hypotheses),
+        arguments.out,
+        places=arguments.places,
+        layers=arguments.layers,
+        heads=arguments.heads,
+        keep=arguments.keep,
+        to=arguments.to,
+        num_beams=_beams(arguments, model),
+        corpus={
+            "corpus": arguments.data,
+            "config": arguments.config,
+            "split": split,
+            "source_lang": source_lang,
+            "target_lang": target_lang,
+            "hypotheses": arguments.hypotheses,
+        },
+        progress=True,
+    )
+    print(corpus.summary())
+    if done is None:
+        print(f"this process is done, others are not yet: {arguments.out}")
     else:
-        targets = translate_sentences(model, tokenizer, sources, num_beams=_beams(arguments, model), progress=True)
-    export_attention(model, tokenizer, sources, targets, arguments.out, progress=True)
-    print(f"attention of {len(sources):,} sentences: {arguments.out}\nnext: hf-attn view {arguments.out} --index 0")
+        _say_exported(arguments, done)
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    """Write an export once more, as Parquet."""
+    from .maps import convert_to_parquet, open_maps
+
+    if arguments.to != "parquet":
+        raise UserError("give --data, sentences to export; or an export and --to parquet")
+    _say_exported(arguments, convert_to_parquet(open_maps(arguments.model), arguments.out))
+
+
+def _say_exported(arguments: argparse.Namespace, metadata: dict[str, Any]) -> None:
+    print(f"attention of {metadata['sentences']:,} sentences: {arguments.out}")
+    if arguments.to == "arrow":
+        print(f"next: hf-attn view {arguments.out} --index 0")
+    else:
+        print(f'next: datasets.load_dataset("{arguments.out}")')
 
 
 def view(arguments: argparse.Namespace) -> None:

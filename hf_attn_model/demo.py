@@ -53,7 +53,7 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
 
     print("\n3. Writing their attention, and pictures of it")
     maps_folder = folder / "maps"
-    export_attention(model, tokenizer, sources, translations[: len(sources)], maps_folder, overwrite=True)
+    export_attention(model, tokenizer, list(zip(sources, translations, strict=False)), maps_folder, overwrite=True)
     pictures = []
     for record in open_maps(maps_folder)[:PICTURES]:
         pictures.append(folder / "pictures" / f"{record.source.lower().rstrip('.').replace(' ', '-')}.png")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from tqdm import tqdm
@@ -22,8 +23,40 @@ def translate(
 ) -> list[str]:
     """Translate each sentence; an empty or blank one becomes the empty string.
 
+    Args:
+        model, tokenizer, sentences, num_beams, batch_size, progress: see `translate_to_ids`.
+        first_line: number by which an error message calls the first sentence.
+
+    Raises:
+        UserError: a sentence has more tokens than the model has positions.
+    """
+    hypotheses = translate_to_ids(
+        model,
+        tokenizer,
+        sentences,
+        num_beams=num_beams,
+        batch_size=batch_size,
+        names=[f"line {first_line + i}" for i in range(len(sentences))],
+        progress=progress,
+    )
+    return [cast(str, tokenizer.decode(ids, skip_special_tokens=True)) for ids in hypotheses]
+
+
+def translate_to_ids(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    *,
+    num_beams: int = 5,
+    batch_size: int = 64,
+    names: Sequence[str] | None = None,
+    progress: bool = False,
+) -> list[list[int]]:
+    """Translate each sentence into token ids, as the search wrote them: without start mark and padding.
+
     Sentences of like length are translated together and come back in the order given. A translation ends at its end
-    mark, or after twice as many tokens as the longest source translated with it, plus ten.
+    mark, or after twice as many tokens as the longest source translated with it, plus ten. That of an empty or blank
+    sentence is the end mark alone.
 
     Args:
         model: a sequence-to-sequence model; it is used as it is, on its own device.
@@ -31,7 +64,7 @@ def translate(
         sentences: one text each.
         num_beams: 1 is greedy search.
         batch_size: sentences translated together.
-        first_line: number by which an error message calls the first sentence.
+        names: by which an error message calls each sentence.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -41,10 +74,11 @@ def translate(
     encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
         if len(ids) > limit:
-            where = f"line {first_line + i}"
-            raise UserError(f"{where} has {len(ids)} tokens, but the model reads at most {limit}: split it")
+            name = names[i] if names else f"sentence {i}"
+            raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
 
-    translations = [""] * len(sentences)
+    ends = _end_ids(model, tokenizer)
+    hypotheses = [[tokenizer.eos_token_id] for _ in sentences]
     by_length = sorted(encoded, key=lambda i: len(encoded[i]), reverse=True)  # the longest first: no late surprise
     with tqdm(total=len(encoded), desc="Translating", unit=" sentences", disable=not progress) as bar:
         for start in range(0, len(by_length), batch_size):
@@ -58,8 +92,22 @@ def translate(
                     do_sample=False,
                     max_length=min(2 * longest + 11, limit),  # the start mark counts
                 )
-            texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
-            for i, text in zip(chosen, texts, strict=True):
-                translations[i] = text
+            for i, ids in zip(chosen, outputs[:, 1:].tolist(), strict=True):
+                hypotheses[i] = _until_end(ids, ends)
             bar.update(len(chosen))
-    return translations
+    return hypotheses
+
+
+def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Find the marks that end a translation, and the padding that follows."""
+    generation = model.generation_config
+    assert generation is not None
+    ends = generation.eos_token_id
+    found = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+    return found - {None}
+
+
+def _until_end(ids: list[int], ends: set[int]) -> list[int]:
+    """Cut a hypothesis behind its end mark."""
+    end = next((position for position, token in enumerate(ids) if token in ends), len(ids) - 1)
+    return ids[: end + 1]

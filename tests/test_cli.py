@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hf_attn_model.cli import main
@@ -73,7 +74,7 @@ def test_export_then_view(translator_folder, sentences_file, corpus, tmp_path, c
     assert run(capsys, "export", translator_folder, "--data", sentences_file, "--out", maps)[0] == 0
     records = open_maps(maps)
     assert [record.source for record in records] == ["two seven one", "six six three"]
-    np.testing.assert_allclose(records[0].cross.sum(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(records[0].place("cross").sum(-1), 1, atol=1e-3)
     translation = run(capsys, "translate", translator_folder, "two seven one")[1].rstrip("\n")
     assert records[0].target == translation
 
@@ -88,6 +89,36 @@ def test_export_over_the_references(translator_folder, corpus, tmp_path, capsys)
     assert status == 0
     references = [json.loads(line)["de"] for line in (corpus / "test.jsonl").read_text().splitlines()]
     assert [record.target for record in open_maps(maps)] == references
+
+
+def test_export_of_a_part_over_translations_made_elsewhere_and_once_more_as_parquet(
+    translator_folder, sentences_file, tmp_path, capsys
+):
+    maps, table, hypotheses = tmp_path / "maps", tmp_path / "table", tmp_path / "hypotheses.txt"
+    hypotheses.write_text("eins sieben zwei\ndrei sechs\n")
+    chosen = ["--places", "cross", "--layers", 1, "--heads", "1,0", "--keep", "top-2"]
+    command = [
+        "export",
+        translator_folder,
+        "--data",
+        sentences_file,
+        "--hypotheses",
+        hypotheses,
+        *chosen,
+        "--out",
+        maps,
+    ]
+    for _ in range(2):  # the second time it finds everything there
+        status, out, _ = run(capsys, *command)
+        assert status == 0
+        assert "attention of 2 sentences" in out
+    records = open_maps(maps)
+    assert [record.target for record in records] == ["eins sieben zwei", "drei sechs"]
+    assert (records[0].places, records[0].cross.layers, records[0].cross.heads) == (["cross"], (1,), (1, 0))
+    assert run(capsys, "view", maps, "--layer", 1, "--head", 1, "--out", tmp_path / "cross.png")[0] == 0
+    assert run(capsys, "export", maps, "--to", "parquet", "--out", table)[0] == 0
+    rows = pq.read_table(table / "data").to_pylist()
+    np.testing.assert_allclose(rows[1]["cross"], np.ravel(records[1].cross))
 
 
 def test_view_of_a_model(translator_folder, tmp_path, capsys):
@@ -121,7 +152,15 @@ MISTAKES = [
     (["translate", "{model}", "one " * 50], "line 1 has"),
     (["export", "{model}", "--data", "{new}.jsonl", "--out", "{new}"], "no such file"),
     (["export", "{model}", "--data", "{empty}", "--out", "{new}"], "empty.jsonl"),
-    (["export", "{model}", "--data", "{text}", "--out", "{full}"], "is not empty"),
+    (["export", "{model}", "--data", "{text}", "--out", "{full}"], "holds letter.txt"),
+    (["export", "{model}", "--data", "{text}", "--hypotheses", "{latin}", "--out", "{new}"], "line 2: not UTF-8"),
+    (
+        ["export", "{model}", "--data", "{text}", "--hypotheses", "{lines}", "--out", "{new}"],
+        "3 lines, but the corpus 1",
+    ),
+    (["export", "{model}", "--data", "{text}", "--layers", "9", "--out", "{new}"], "there is no layer 9"),
+    (["export", "{model}", "--out", "{new}"], "give --data"),
+    (["export", "{full}", "--to", "parquet", "--out", "{new}"], "has no metadata.json"),
     (["export", "{model}", "--data", "{text}", "--forced", "--out", "{new}"], "plain text has one language"),
     (["view", "{model}"], "give a sentence to translate"),
     (["view", "{model}", "one", "--layer", "7", "--out", "{new}.png"], "layer"),
@@ -150,6 +189,7 @@ def test_a_mistake_gets_one_line_and_status_2(arguments, message, translator_fol
     (tmp_path / "latin.txt").write_bytes("one\nfünf\n".encode("latin-1"))
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "text.txt").write_text("one two\n")
+    (tmp_path / "lines.txt").write_text("eins\nzwei\ndrei\n")
     cut = tmp_path / "cut"
     shutil.copytree(translator_folder, cut)
     (cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:97])
@@ -161,6 +201,7 @@ def test_a_mistake_gets_one_line_and_status_2(arguments, message, translator_fol
         "latin": tmp_path / "latin.txt",
         "empty": tmp_path / "empty.jsonl",
         "text": tmp_path / "text.txt",
+        "lines": tmp_path / "lines.txt",
         "recipe": translator_folder / "recipe.yaml",
     }
     status, _, error = run(capsys, *[argument.format(**places) for argument in arguments])

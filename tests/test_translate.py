@@ -4,7 +4,7 @@ from small_models import make_model
 
 from hf_attn_model.checkpoint import load_translator
 from hf_attn_model.errors import UserError
-from hf_attn_model.translate import translate
+from hf_attn_model.translate import translate, translate_to_ids
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,41 @@ def test_beam_search_is_that_of_transformers(translator):
     assert translate(model, tokenizer, ["two seven one"], num_beams=3) == best
 
 
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_ids_are_what_the_search_wrote_without_start_mark_and_padding(translator, num_beams):
+    model, tokenizer = translator
+    found = translate_to_ids(model, tokenizer, SENTENCES, num_beams=num_beams)
+    for sentence, ids in zip(SENTENCES, found, strict=True):
+        if not sentence.strip():
+            assert ids == [tokenizer.eos_token_id]
+            continue
+        source = tokenizer(sentence, return_tensors="pt")
+        alone = model.generate(**source, num_beams=num_beams, do_sample=False, max_new_tokens=20)[0].tolist()
+        assert [model.config.decoder_start_token_id, *ids] == alone
+        assert ids.index(tokenizer.eos_token_id) == len(ids) - 1
+    assert len({len(ids) for ids in found}) > 2, "some are padded"
+    texts = [tokenizer.decode(ids, skip_special_tokens=True) for ids in found]
+    assert texts == translate(model, tokenizer, SENTENCES, num_beams=num_beams)
+
+
+def test_a_translation_without_end_keeps_all_its_tokens(translator):
+    _, tokenizer = translator
+    model = make_model(vocab_size=len(tokenizer))
+    model.generation_config.eos_token_id = None
+    (ids,) = translate_to_ids(model, tokenizer, ["two seven one"], num_beams=1)
+    assert tokenizer.eos_token_id not in ids, "else this shows nothing"
+    assert len(ids) == 2 * len(tokenizer("two seven one").input_ids) + 10
+
+
 def test_a_sentence_beyond_the_models_positions_is_refused_by_line(translator):
     with pytest.raises(UserError, match=r"line 12 has \d+ tokens, but the model reads at most 31"):
         translate(*translator, ["one", "one " * 40], first_line=11)
+    with pytest.raises(UserError, match=r"pair 7 has \d+ tokens"):
+        translate_to_ids(*translator, ["one " * 40], names=["pair 7"])
 
 
 def test_no_sentences_no_translations(translator):
-    assert translate(*translator, []) == []
+    assert translate(*translator, []) == translate_to_ids(*translator, []) == []
 
 
 @pytest.mark.parametrize("place", ["nowhere", "."])

@@ -18,18 +18,14 @@ SHARDS = "maps-*.arrow"
 
 
 def check_maps(folder: Path) -> Maps:
-    """Open an export, and look into every shard of it.
+    """Open an export, and read every shard of it through.
 
     Raises:
-        UserError: the folder is no finished export, holds no sentence, or a shard is missing or damaged.
+        UserError: the folder is no finished export, or a shard is missing or damaged.
     """
     maps = open_maps(folder)
-    if not len(maps):
-        raise UserError(f"{folder} holds no sentence: there is nothing to push")
-    first = 0
-    for shard in maps.metadata["shards"]:
-        maps[first]
-        first += shard["sentences"]
+    if damaged := maps.verify():
+        raise UserError(f"cannot read {folder}/{damaged[0]} as it was written; run the same hf-attn export again")
     return maps
 
 
@@ -56,7 +52,7 @@ def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stag
         is_of_model=facts["model"] == model_id,
     )
     card.save(stage / CARD)
-    shards = {shard["file"]: maps.folder / shard["file"] for shard in facts["shards"]}
+    shards = {shard["file"]: maps.folder.local_path(shard["file"]) for shard in facts["shards"]}
     files = {CARD: stage / CARD, METADATA: stage / METADATA, **shards}
     return Shipment(repo_id, "dataset", files, (SHARDS,))
 

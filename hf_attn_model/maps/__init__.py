@@ -15,15 +15,19 @@ are the `attention_weights`: after the softmax and before dropout.
 from .export import export_attention
 from .forced import force
 from .intervene import intervene
+from .parquet import convert_to_parquet
 from .record import record_attention
 from .sentence import PLACES, SentenceMaps
 from .store import Maps, open_maps
+from .stored import StoredMap
 from .words import merge_words
 
 __all__ = [
     "PLACES",
     "Maps",
     "SentenceMaps",
+    "StoredMap",
+    "convert_to_parquet",
     "export_attention",
     "force",
     "intervene",

@@ -1,19 +1,27 @@
-"""What an export looks like on disk: shards of Arrow IPC files beside one metadata.json.
+"""What an export looks like on disk: shards of Arrow IPC files beside one `metadata.json`.
 
-A shard `maps-00000.arrow` holds record batches with one row per sentence pair. A map lies in two columns: its
-weights as a flat list, and its shape (layers, heads, rows, columns). `metadata.json` is written last: a
-folder without it is an export that was not finished.
+A shard `maps-00000.arrow` holds one row per sentence pair, nothing padded. What is kept of a map (L,H,T,S) lies flat,
+in C order, in one or more columns beside `PLACE_shape`, the four sizes:
+
+- weights: `PLACE` (L,H,T,S) float16;
+- top-k: `PLACE` (L,H,T,k) float16, the largest weights of each row in falling order, `PLACE_keys` uint16, where they
+  stand in the row, and `PLACE_rest` (L,H,T) float16, the mass of all others; k is S in shorter rows;
+- qk: `PLACE_query` (L,H,T,K) and `PLACE_key` (L,G,S,K) float32, from which the weights are rebuilt.
+
+Shapes: L layers, H heads, G key heads (fewer than H for grouped queries), T queries, S keys, K head_dim.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from .sentence import PLACES, SentenceMaps, Word
+from ..errors import UserError
 
 FORMAT = "hf_attn_model.maps"
-VERSION = 1
+VERSION = 2
 METADATA = "metadata.json"
 CONVENTIONS = {
     "weights": "attention weights after the softmax and before dropout; rows are queries, columns are keys",
@@ -22,57 +30,123 @@ CONVENTIONS = {
     "cross": "row i writes target_tokens[i]; columns are source_tokens",
     "word_of_token": "index into the words, null for a token outside all words",
 }
+SIDES = {"encoder": ("source", "source"), "decoder": ("target", "target"), "cross": ("target", "source")}
+"""Whose tokens are the rows and the columns of a place."""
 
-_WORD = pa.struct({"text": pa.string(), "start": pa.int32(), "end": pa.int32()})
-SCHEMA = pa.schema(
-    {
-        "id": pa.string(),
-        "source": pa.string(),
-        "target": pa.string(),
-        "source_tokens": pa.list_(pa.string()),
-        "target_tokens": pa.list_(pa.string()),
-        "source_words": pa.list_(_WORD),
-        "target_words": pa.list_(_WORD),
-        "source_word_of_token": pa.list_(pa.int32()),
-        "target_word_of_token": pa.list_(pa.int32()),
-        **{place: pa.large_list(pa.float32()) for place in PLACES},
-        **{f"{place}_shape": pa.list_(pa.int32(), 4) for place in PLACES},
-    }
-)
-
-
-def shard_name(number: int) -> str:
-    """Name a shard: `maps-00000.arrow`."""
-    return f"maps-{number:05d}.arrow"
+WORD = pa.struct({"text": pa.string(), "start": pa.int32(), "end": pa.int32()})
+TEXTS = {
+    "id": pa.string(),
+    "source": pa.string(),
+    "target": pa.string(),
+    "source_tokens": pa.list_(pa.string()),
+    "target_tokens": pa.list_(pa.string()),
+    "source_words": pa.list_(WORD),
+    "target_words": pa.list_(WORD),
+    "source_word_of_token": pa.list_(pa.int32()),
+    "target_word_of_token": pa.list_(pa.int32()),
+}
+SHAPE = pa.list_(pa.int32(), 4)
 
 
-def to_batch(records: Sequence[SentenceMaps]) -> pa.RecordBatch:
-    """Lay out sentences as one Arrow record batch."""
-    columns: dict[str, pa.Array] = {}
-    for name in ("id", "source", "target", "source_tokens", "target_tokens"):
-        columns[name] = pa.array([getattr(record, name) for record in records], SCHEMA.field(name).type)
-    for side in ("source", "target"):
-        words = [[vars(word) for word in getattr(record, f"{side}_words")] for record in records]
-        columns[f"{side}_words"] = pa.array(words, pa.list_(_WORD))
-        indices = [getattr(record, f"{side}_word_of_token") for record in records]
-        columns[f"{side}_word_of_token"] = pa.array(indices, pa.list_(pa.int32()))
-    for place in PLACES:
-        maps = [record.place(place) for record in records]
-        offsets = np.cumsum([0, *(weights.size for weights in maps)])
-        flat = np.concatenate([np.ravel(weights) for weights in maps]).astype(np.float32, copy=False)
-        columns[place] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(flat))
-        columns[f"{place}_shape"] = pa.array([weights.shape for weights in maps], pa.list_(pa.int32(), 4))
-    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+@dataclass(frozen=True)
+class PlaceLayout:
+    """What is stored of one place: the numbers of its layers and heads in the model, and how scores are made."""
+
+    layers: tuple[int, ...]
+    heads: tuple[int, ...]
+    key_heads: int
+    head_dim: int
+    scaling: float
 
 
-def from_batch(batch: pa.RecordBatch, row: int) -> SentenceMaps:
-    """Read one sentence out of a record batch; its maps are read-only views of the batch's memory."""
-    fields = {
-        name: batch.column(name)[row].as_py() for name in SCHEMA.names if name.removesuffix("_shape") not in PLACES
-    }
-    for side in ("source", "target"):
-        fields[f"{side}_words"] = [Word(**word) for word in fields[f"{side}_words"]]
-    for place in PLACES:
-        flat = batch.column(place)[row].values.to_numpy(zero_copy_only=True)
-        fields[place] = flat.reshape(batch.column(f"{place}_shape")[row].as_py())
-    return SentenceMaps(**fields)
+@dataclass(frozen=True)
+class Layout:
+    """What is stored of every sentence: `keep` is "weights", "qk" or "top-4" (or another number)."""
+
+    keep: str
+    places: Mapping[str, PlaceLayout]
+
+    @property
+    def top(self) -> int:
+        """How many weights of a row are kept, under "top-k"."""
+        return number_kept(self.keep)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the numbers kept."""
+        return "float32" if self.keep == "qk" else "float16"
+
+    def columns(self, place: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """Name the columns which a map of this shape (L,H,T,S) lies in, with the shape of what lies there."""
+        layers, heads, rows, columns = shape
+        if self.keep == "weights":
+            return {place: shape}
+        if self.keep == "qk":
+            stored = self.places[place]
+            query = (layers, heads, rows, stored.head_dim)
+            return {f"{place}_query": query, f"{place}_key": (layers, stored.key_heads, columns, stored.head_dim)}
+        strongest = (layers, heads, rows, min(self.top, columns))
+        return {place: strongest, f"{place}_keys": strongest, f"{place}_rest": (layers, heads, rows)}
+
+    def shape(self, place: str, source: int, target: int) -> tuple[int, int, int, int]:
+        """Return the shape (L,H,T,S) of a map, for a sentence of so many tokens."""
+        stored, lengths = self.places[place], {"source": source, "target": target}
+        rows, columns = (lengths[side] for side in SIDES[place])
+        return len(stored.layers), len(stored.heads), rows, columns
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a shard."""
+        fields = dict(TEXTS)
+        for place in self.places:
+            for column in self.columns(place, (0, 0, 0, 0)):
+                fields[column] = pa.large_list(_number_type(column, self.dtype))
+            fields[f"{place}_shape"] = SHAPE
+        return pa.schema(fields)
+
+    def bytes_of(self, source: int, target: int) -> int:
+        """Count the bytes of the maps of a sentence of so many tokens."""
+        count = 0
+        for place in self.places:
+            for column, (*sizes,) in self.columns(place, self.shape(place, source, target)).items():
+                values = 1
+                for size in sizes:
+                    values *= size
+                count += values * _number_type(column, self.dtype).bit_width // 8
+        return count
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the layout for `metadata.json`."""
+        return {
+            "keep": self.keep,
+            "dtype": self.dtype,
+            "places": {place: asdict(stored) for place, stored in self.places.items()},
+        }
+
+    @classmethod
+    def from_json(cls, metadata: Mapping[str, Any]) -> "Layout":
+        """Read what `to_json` wrote."""
+        places = {
+            place: PlaceLayout(**{**facts, "layers": tuple(facts["layers"]), "heads": tuple(facts["heads"])})
+            for place, facts in metadata["places"].items()
+        }
+        return cls(metadata["keep"], places)
+
+
+def number_kept(keep: str) -> int:
+    """Read the number in "top-4". Raises `UserError` for anything else."""
+    match = re.fullmatch(r"top-([1-9]\d*)", keep)
+    if match is None:
+        raise UserError(f"keep={keep!r}: choose weights, qk, or top-4 (or another number) for the largest of each row")
+    return int(match[1])
+
+
+def shard_name(number: int, suffix: str = ".arrow") -> str:
+    """Name a shard: `maps-00000.arrow`, or `data/maps-00000.parquet`."""
+    return ("data/" if suffix == ".parquet" else "") + f"maps-{number:05d}{suffix}"
+
+
+def _number_type(column: str, dtype: str) -> pa.DataType:
+    if column.endswith("_keys"):
+        return pa.uint16()
+    return pa.float32() if dtype == "float32" else pa.float16()

@@ -3,19 +3,25 @@
 Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their words.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import UserError
 from .words import group_tokens, merge_words
 
+if TYPE_CHECKING:
+    from .stored import StoredMap
+
 PLACES = ("encoder", "decoder", "cross")
 START = "<start>"  # label of the mark that the decoder reads first, whatever token a model uses for it
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word of a text: `text[start:end]`, in characters."""
 
     text: str
@@ -25,11 +31,13 @@ class Word:
 
 @dataclass(frozen=True)
 class LabelledMap:
-    """A map (L,H,T,S) with names for its T rows and S columns."""
+    """A map (L,H,T,S) with names for its T rows and S columns, and the model's numbers of its L layers and H heads."""
 
     weights: np.ndarray
     rows: list[str]
     columns: list[str]
+    layers: Sequence[int]
+    heads: Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +52,11 @@ class SentenceMaps:
         source_words, target_words: their words.
         source_word_of_token, target_word_of_token: for each token the index of its word, `None` outside all
             words.
-        encoder: (L,H,S,S) float32, source tokens -> source tokens.
-        decoder: (L,H,T,T) float32, row i is where target token i is written, column j is the token read
+        encoder: (L,H,S,S) float32, source tokens -> source tokens; an array, or a `StoredMap` that reads one when it is
+            indexed or given to numpy; `None` where this place was not stored.
+        decoder: (L,H,T,T) float32, likewise: row i is where target token i is written, column j is the token read
             there: the start mark for j = 0, else target token j - 1.
-        cross: (L,H,T,S) float32, row i is where target token i is written.
+        cross: (L,H,T,S) float32, likewise: row i is where target token i is written.
     """
 
     id: str
@@ -59,30 +68,47 @@ class SentenceMaps:
     target_words: list[Word]
     source_word_of_token: list[int | None]
     target_word_of_token: list[int | None]
-    encoder: np.ndarray
-    decoder: np.ndarray
-    cross: np.ndarray
+    encoder: np.ndarray | StoredMap | None = None
+    decoder: np.ndarray | StoredMap | None = None
+    cross: np.ndarray | StoredMap | None = None
+
+    @property
+    def places(self) -> list[str]:
+        """The places there are maps of."""
+        return [place for place in PLACES if getattr(self, place) is not None]
 
     def place(self, place: str) -> np.ndarray:
-        """Return the weights (L,H,T,S) of one place. Raises `UserError` for any other name."""
-        if place not in PLACES:
-            raise UserError(f"no place is called {place!r}; choose from {', '.join(PLACES)}")
-        return getattr(self, place)
+        """Return the weights (L,H,T,S) of one place. Raises `UserError` for another name, and where there are none."""
+        return np.asarray(self._map(place))
 
     def tokens(self, place: str) -> LabelledMap:
         """Return the map of a place as it is, with the tokens as names."""
         weights = self.place(place)
         rows, columns = self._sides(place)
-        return LabelledMap(weights, rows.tokens, columns.tokens)
+        return LabelledMap(weights, rows.tokens, columns.tokens, *self._numbers(place))
 
     def words(self, place: str) -> LabelledMap:
         """Return the map of a place merged into words, (L,H,Tw,Sw); see `merge_words`."""
         weights = self.place(place)
         rows, columns = self._sides(place)
         merged = merge_words(weights, rows.word_of_token, columns.word_of_token)
-        return LabelledMap(merged, rows.word_names(), columns.word_names())
+        return LabelledMap(merged, rows.word_names(), columns.word_names(), *self._numbers(place))
 
-    def _sides(self, place: str) -> tuple["_Side", "_Side"]:
+    def _map(self, place: str) -> np.ndarray | StoredMap:
+        if place not in PLACES:
+            raise UserError(f"no place is called {place!r}; choose from {', '.join(PLACES)}")
+        found = getattr(self, place)
+        if found is None:
+            raise UserError(f"sentence {self.id} has no {place} attention; there is {', '.join(self.places) or 'none'}")
+        return found
+
+    def _numbers(self, place: str) -> tuple[Sequence[int], Sequence[int]]:
+        """Tell the numbers of the layers and heads of a place."""
+        found = self._map(place)
+        layers, heads = found.shape[:2]
+        return getattr(found, "layers", range(layers)), getattr(found, "heads", range(heads))
+
+    def _sides(self, place: str) -> tuple[_Side, _Side]:
         """Find out what the rows and what the columns of a place are."""
         source = _Side(self.source_tokens, self.source_words, self.source_word_of_token)
         written = _Side(self.target_tokens, self.target_words, self.target_word_of_token)

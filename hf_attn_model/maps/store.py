@@ -1,216 +1,160 @@
-"""The store of attention maps: a writer of shards, and a reader that maps them into memory.
-
-A shard gets its final name only when it is complete, and `metadata.json` is written after the last shard:
-what looks whole is whole. See `schema` for the layout.
-"""
+"""The sentences of an export, read when they are asked for. See `schema` for what lies in the folder."""
 
 import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
 
 from ..errors import UserError
-from .schema import (
-    CONVENTIONS,
-    FORMAT,
-    METADATA,
-    SCHEMA,
-    VERSION,
-    from_batch,
-    shard_name,
-    to_batch,
-)
-from .sentence import PLACES, SentenceMaps
+from .folder import Folder, reason
+from .records import read_row
+from .schema import FORMAT, METADATA, VERSION, Layout
+from .sentence import SentenceMaps
+from .shards import ROWS_PER_BATCH, Shard, read_notes
 
-SHARD_BYTES = 256 * 2**20  # a shard is closed once it holds this much
-UNFINISHED = ".partial"
-
-
-class MapsWriter:
-    """Writes batches of sentences into the shards of a new folder.
-
-    As a context manager it completes the export on leaving; after an exception it leaves the complete shards,
-    but no metadata, so that nobody takes the rest for the whole.
-
-    Args:
-        folder: where to write; it must be new or empty, unless `overwrite`.
-        metadata: facts about the export, JSON values, kept beside those that the writer adds.
-        overwrite: remove the files of an earlier export from the folder first.
-
-    Raises:
-        UserError: the folder is not empty (for `overwrite`: holds files that are no export's), or not
-            writable.
-    """
-
-    def __init__(self, folder: str | os.PathLike, metadata: dict, *, overwrite: bool = False):
-        self.folder = Path(folder)
-        self.metadata = metadata
-        self.shards: list[dict] = []
-        self._file: pa.RecordBatchFileWriter | None = None
-        self._sentences = self._bytes = 0
-        self._layout: dict[str, dict[str, int]] = {}
-        prepare_folder(self.folder, overwrite)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is not None:
-            self._abandon_shard()
-            return
-        self._close_shard()
-        sentences = sum(shard["sentences"] for shard in self.shards)
-        facts = {
-            "format": FORMAT,
-            "version": VERSION,
-            **self.metadata,
-            "dtype": "float32",
-            "places": self._layout,
-            "conventions": CONVENTIONS,
-            "sentences": sentences,
-            "shards": self.shards,
-        }
-        unfinished = self.folder / (METADATA + UNFINISHED)
-        unfinished.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        unfinished.rename(self.folder / METADATA)
-
-    def write(self, records: Sequence[SentenceMaps]) -> None:
-        """Append sentences; they stay together in one shard."""
-        if not records:
-            return
-        for place in PLACES:
-            layers, heads = records[0].place(place).shape[:2]
-            self._layout[place] = {"layers": layers, "heads": heads}
-        batch = to_batch(records)
-        if self._file is None:
-            self._file = pa.ipc.new_file(self._open_path, SCHEMA)
-        self._file.write_batch(batch)
-        self._sentences += len(records)
-        self._bytes += batch.nbytes
-        if self._bytes >= SHARD_BYTES:
-            self._close_shard()
-
-    @property
-    def _open_path(self) -> str:
-        return str(self.folder / (shard_name(len(self.shards)) + UNFINISHED))
-
-    def _close_shard(self) -> None:
-        """Complete the open shard and give it its name."""
-        if self._file is None:
-            return
-        self._file.close()
-        os.rename(self._open_path, self._open_path.removesuffix(UNFINISHED))
-        self.shards.append({"file": shard_name(len(self.shards)), "sentences": self._sentences})
-        self._file, self._sentences, self._bytes = None, 0, 0
-
-    def _abandon_shard(self) -> None:
-        """Remove the open shard."""
-        if self._file is not None:
-            self._file.close()
-            os.remove(self._open_path)
+AGAIN = "run the same hf-attn export again to mend it"
 
 
 class Maps(Sequence[SentenceMaps]):
-    """The sentences of an export, read when they are asked for.
+    """The sentences of an export: `maps[i].cross[layer, head]` is a numpy array (T,S).
 
-    `maps[i].cross` is a read-only numpy array (layers, heads, T, S), a view of the memory-mapped shard.
+    A local shard is mapped into memory, of which only what is asked for is read; of a remote one, the few sentences
+    that lie around it.
+
+    Attributes:
+        folder: where they lie.
+        metadata: what `metadata.json` says.
+        layout: what is kept of each sentence.
     """
 
-    def __init__(self, folder: str | os.PathLike):
-        self.folder = Path(folder)
-        self.metadata = _read_metadata(self.folder)
-        self._shard_ends = list(accumulate(shard["sentences"] for shard in self.metadata["shards"]))
-        self._shards: dict[int, _Shard] = {}
+    def __init__(self, folder: Folder, metadata: dict, shards: Sequence[Shard]):
+        self.folder = folder
+        self.metadata = metadata
+        self.layout = Layout.from_json(metadata)
+        self.shards = list(shards)
+        self._ends = list(accumulate(shard.sentences for shard in shards))
+        self._open: dict[int, _Reader] = {}
 
     def __len__(self) -> int:
-        return self.metadata["sentences"]
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, index):
-        """Return sentence `index` (a list for a slice). Raises `IndexError` beyond the last one."""
+        """Return sentence `index` (a list for a slice).
+
+        Raises:
+            IndexError: there is no such sentence.
+            UserError: its shard is missing or damaged; the others can still be read.
+        """
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"sentence {index} of an export of {len(self)}")
         index %= len(self)
-        number = bisect_right(self._shard_ends, index)
-        start = self._shard_ends[number - 1] if number else 0
-        if number not in self._shards:
-            shard = self.metadata["shards"][number]
-            self._shards[number] = _Shard(self.folder / shard["file"], shard["sentences"])
-        return self._shards[number][index - start]
+        number = bisect_right(self._ends, index)
+        if number not in self._open:
+            self._open[number] = _Reader(self.folder, self.shards[number])
+        row = index - (self._ends[number - 1] if number else 0)
+        return read_row(self._open[number].batch(row // ROWS_PER_BATCH), row % ROWS_PER_BATCH, self.layout)
 
     def __iter__(self) -> Iterator[SentenceMaps]:
         return (self[i] for i in range(len(self)))
 
+    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        """Go through the record batches of a shard, as they are stored."""
+        reader = _Reader(self.folder, shard)
+        return (reader.batch(number) for number in range(reader.number_of_batches))
 
-class _Shard:
-    """One Arrow IPC file, mapped into memory."""
+    def verify(self) -> list[str]:
+        """Read every shard through, and list the files that are missing or not what was written."""
+        return [shard.file for shard in self.shards if not shard.is_whole(self.folder)]
 
-    def __init__(self, path: Path, sentences: int):
+
+class _Reader:
+    """One Arrow IPC file, open for reading."""
+
+    def __init__(self, folder: Folder, shard: Shard):
+        self.path = folder.locate(shard.file)
         try:
-            self._reader = pa.ipc.open_file(pa.memory_map(str(path)))
-            self._batches = [self._reader.get_batch(i) for i in range(self._reader.num_record_batches)]
+            file = pa.memory_map(self.path) if folder.is_local else pa.PythonFile(folder.open(shard.file), "r")
+            if file.size() != shard.bytes:
+                raise UserError(f"{self.path} has {file.size()} of {shard.bytes} bytes; {AGAIN}")
+            self._file = pa.ipc.open_file(file)
         except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(f"cannot read {path}: {error}; export again") from error
-        self._ends = list(accumulate(batch.num_rows for batch in self._batches))
-        if self._ends[-1:] != [sentences]:
-            raise UserError(f"{path} does not hold the {sentences} sentences that {METADATA} promises; export again")
+            raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+        self.number_of_batches = self._file.num_record_batches
+        self._last: tuple[int, pa.RecordBatch] | None = None
 
-    def __getitem__(self, index: int) -> SentenceMaps:
-        number = bisect_right(self._ends, index)
-        return from_batch(self._batches[number], index - (self._ends[number - 1] if number else 0))
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Read a record batch, of which the last one stays at hand."""
+        last = self._last
+        if last is None or last[0] != number:
+            try:
+                self._last = last = number, self._file.get_batch(number)
+            except (OSError, pa.ArrowException) as error:
+                raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+        return last[1]
 
 
-def open_maps(folder: str | os.PathLike) -> Maps:
+def open_maps(url: str | os.PathLike, *, allow_unfinished: bool = False) -> Maps:
     """Open an export for reading.
 
+    Args:
+        url: its folder, or a URL that fsspec knows.
+        allow_unfinished: read those shards that are there and whole, of an export that was interrupted or damaged;
+            a sentence is then known by its `id`, as others may be missing before it.
+
     Raises:
-        UserError: the folder does not exist, is no finished export, or was written by a newer version; and,
-            when a sentence is read, for a missing or damaged shard.
+        UserError: the folder does not exist, is no export or (unless allowed) no finished one, or was written by
+            another version; and, when a sentence is read, for a missing or damaged shard.
     """
-    return Maps(folder)
+    folder = Folder(url)
+    metadata = read_metadata(folder)
+    if metadata is None:
+        if not folder.exists():
+            raise UserError(f"no folder {folder}; give the folder that an export wrote")
+        raise UserError(f"{folder} has no {METADATA}: no export of attention; give the folder that one wrote")
+    if metadata["settings"]["to"] != "arrow":
+        raise UserError(f"{folder} holds Parquet files: read them with datasets, pandas, polars or DuckDB")
+    if not metadata["finished"] and not allow_unfinished:
+        raise UserError(
+            f"{folder} is not finished: run the same hf-attn export again, or open_maps(allow_unfinished=True)"
+        )
+    shards = finished_shards(folder, metadata)
+    if allow_unfinished:
+        shards = [shard for shard in shards if shard.is_whole(folder)]
+    return Maps(folder, metadata, shards)
 
 
-def _read_metadata(folder: Path) -> dict:
-    path = folder / METADATA
-    if not folder.is_dir():
-        raise UserError(f"no folder {folder}; give the folder that an export wrote")
-    if not path.is_file():
-        raise UserError(f"{folder} has no {METADATA}: no export, or one that was not finished; export again")
+def finished_shards(folder: Folder, metadata: dict) -> list[Shard]:
+    """List the shards which the metadata and, in an unfinished export, notes tell of."""
+    shards = {facts["file"]: Shard(**facts) for facts in metadata["shards"]}
+    shards |= {shard.file: shard for shard in read_notes(folder)}
+    return [shards[file] for file in sorted(shards, key=lambda file: (len(file), file))]
+
+
+def read_metadata(folder: Folder) -> dict | None:
+    """Read `metadata.json`; `None` where there is none. Raises `UserError` for one that is not an export's."""
+    path = folder.locate(METADATA)
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        content = folder.read(METADATA)
+        metadata = None if content is None else json.loads(content)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); export again") from error
+        raise UserError(f"{path} is damaged ({error}); export again into another folder") from error
+    if metadata is None:
+        return None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise UserError(f"{path} does not describe attention maps; give the folder that an export wrote")
     if metadata["version"] != VERSION:
-        raise UserError(f"{folder} has format version {metadata['version']}, this program reads {VERSION}; update it")
+        raise UserError(
+            f"{folder} has format version {metadata['version']}, this program reads {VERSION}; export again"
+        )
     return metadata
 
 
-def prepare_folder(folder: Path, overwrite: bool = False) -> None:
-    """Make sure that `folder` exists and is empty; see `MapsWriter`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
-    if not files:
-        return
-    if not overwrite:
-        raise UserError(f"{folder} is not empty; choose another folder or empty it first")
-    strangers = [file.name for file in files if not _is_of_export(file.name)]
-    if strangers:
-        raise UserError(f"{folder} holds {strangers[0]}, which is no export's; choose another folder")
-    for file in sorted(files, key=lambda file: file.name != METADATA):  # first what makes the old export look whole
-        file.unlink()
-
-
-def _is_of_export(name: str) -> bool:
-    name = name.removesuffix(UNFINISHED)
-    return name == METADATA or (name.startswith("maps-") and name.endswith(".arrow"))
+def _why(error: Exception) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error)

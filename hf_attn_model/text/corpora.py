@@ -5,7 +5,7 @@ counted. Pairs are held in memory as Arrow columns, without a cache on disk: an 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -44,9 +44,7 @@ class Corpus:
     def summary(self) -> str:
         """One line to print, e.g. "113,153 pairs from tatoeba_en-es/train.jsonl.gz; left out: 3 blank"."""
         kind = "pairs" if "target" in self.dataset.column_names else "sentences"
-        counts = {"blank": self.blank, "one-sided": self.one_sided}
-        left_out = ", ".join(f"{count:,} {why}" for why, count in counts.items() if count)
-        return f"{len(self.dataset):,} {kind} from {self.name}" + (f"; left out: {left_out}" if left_out else "")
+        return _summary(len(self.dataset), kind, self.name, self.blank, self.one_sided)
 
 
 def load_corpus(
@@ -75,16 +73,76 @@ def load_corpus(
         raise UserError(f"source and target language are both {source_lang!r}: name two languages")
     if corpus.startswith(TEXTBOOK):
         return _textbook(corpus, source_lang, target_lang, split)
+    name, rows = _open_rows(corpus, source_lang, target_lang, split, config, streaming=False)
+    return _collect(rows, name, source_lang, target_lang)
+
+
+class CorpusStream:
+    """Sentence pairs one by one, `(source, target)` or `(source,)`, in constant memory; each iteration reads anew.
+
+    Attributes:
+        name: see `Corpus`.
+    """
+
+    def __init__(self, name: str, read: Callable[[Counter[str]], Iterator[tuple[str, ...]]]):
+        self.name = name
+        self._read = read
+        self._counts: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        self._counts.clear()
+        return self._read(self._counts)
+
+    def summary(self) -> str:
+        """One line to print when all were read; see `Corpus.summary`."""
+        return _summary(self._counts["full"], "sentences", self.name, self._counts["blank"], self._counts["one-sided"])
+
+
+def stream_corpus(
+    corpus: str,
+    source_lang: str,
+    target_lang: str | None,
+    split: str = "train",
+    *,
+    config: str | None = None,
+) -> CorpusStream:
+    """Read what `load_corpus` reads, without holding it in memory (but for the textbook), data of the Hub streaming.
+
+    Arguments and errors are those of `load_corpus`; a row that cannot be read is found when it is its turn.
+    """
+    if source_lang == target_lang or corpus.startswith(TEXTBOOK):
+        held = load_corpus(corpus, source_lang, target_lang, split, config=config)
+        columns = [held.dataset[name] for name in ("source", "target") if name in held.dataset.column_names]
+
+        def read_held(counts: Counter[str]) -> Iterator[tuple[str, ...]]:
+            for texts in zip(*columns, strict=True):
+                counts["full"] += 1
+                yield texts
+
+        return CorpusStream(held.name, read_held)
+    languages = [source_lang] if target_lang is None else [source_lang, target_lang]
+    name, _ = _open_rows(corpus, source_lang, target_lang, split, config, streaming=True)
+
+    def read(counts: Counter[str]) -> Iterator[tuple[str, ...]]:
+        _, rows = _open_rows(corpus, source_lang, target_lang, split, config, streaming=True)
+        return (tuple(texts) for texts in _full_pairs(rows, languages, counts))
+
+    return CorpusStream(name, read)
+
+
+def _open_rows(
+    corpus: str, source_lang: str, target_lang: str | None, split: str, config: str | None, *, streaming: bool
+) -> tuple[str, Iterator[Row]]:
+    """Find a file, a split of a folder or a data set on the Hub: its name and its rows."""
     path = Path(corpus).expanduser()
     if path.is_dir():
         path = _file_of_split(path, split)
     if path.exists():
-        name = f"{path.absolute().parent.name}/{path.name}"
-        return _collect(_file_rows(path, source_lang, target_lang), name, source_lang, target_lang)
+        return f"{path.absolute().parent.name}/{path.name}", _file_rows(path, source_lang, target_lang)
     if suffix_of(path) or corpus.startswith((".", "/", "~")):
         raise UserError(f"{corpus}: no such file or directory")
     name = "/".join(part for part in (corpus, config, split) if part)
-    return _collect(_hub_rows(corpus, config, split), name, source_lang, target_lang)
+    return name, _hub_rows(corpus, config, split, streaming=streaming)
 
 
 def _file_of_split(folder: Path, split: str) -> Path:
@@ -107,15 +165,21 @@ def _file_rows(path: Path, source_lang: str, target_lang: str | None) -> Iterato
     return ((where, {source_lang: line}) for where, line in read_lines(path))
 
 
-def _hub_rows(corpus: str, config: str | None, split: str) -> Iterator[Row]:
+def _hub_rows(corpus: str, config: str | None, split: str, *, streaming: bool) -> Iterator[Row]:
     try:
-        dataset = datasets.load_dataset(corpus, config, split=split)
+        dataset = datasets.load_dataset(corpus, config, split=split, streaming=streaming)
     except ConnectionError as error:
         raise UserError(f"{corpus}: no such file here, and the Hub cannot be reached ({error})") from None
     except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{corpus}: cannot be loaded from the Hub: {reason}") from None
     return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
+
+
+def _summary(full: int, kind: str, name: str, blank: int, one_sided: int) -> str:
+    counts = {"blank": blank, "one-sided": one_sided}
+    left_out = ", ".join(f"{count:,} {why}" for why, count in counts.items() if count)
+    return f"{full:,} {kind} from {name}" + (f"; left out: {left_out}" if left_out else "")
 
 
 def _collect(rows: Iterable[Row], name: str, source_lang: str, target_lang: str | None) -> Corpus:

@@ -5,8 +5,8 @@ boundaries follow the defaults of Unicode Standard Annex #29 (https://unicode.or
 hyphen inside a word does not end it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 
@@ -65,9 +65,11 @@ def word_of_token(offsets: Iterable[Span], spans: Sequence[Span]) -> list[int | 
     Returns:
         One index for each token; None for special tokens and for white space alone.
     """
-    owner = _owners(spans)
-    owners = (Counter(owner[place] for place in range(*token) if place in owner) for token in offsets)
-    return [max(shared, key=shared.__getitem__) if shared else None for shared in owners]
+    touched = _touched_words(offsets, spans)
+    return [
+        words[0] if len(words) == 1 else max(words, key=lambda word: _shared(token, spans[word]), default=None)
+        for token, words in touched
+    ]
 
 
 def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
@@ -75,12 +77,9 @@ def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
 
     It matters where words are single characters: with the token すき, the words す and き become one.
     """
-    owner = _owners(spans)
     joined_to_next: set[int] = set()
-    for token in offsets:
-        touched = [owner[place] for place in range(*token) if place in owner]
-        if touched:
-            joined_to_next.update(range(touched[0], touched[-1]))
+    for _, words in _touched_words(offsets, spans):
+        joined_to_next.update(words[:-1])
     joined: list[Span] = []
     for index, (start, end) in enumerate(spans):
         if index - 1 in joined_to_next:
@@ -90,6 +89,13 @@ def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _owners(spans: Sequence[Span]) -> dict[int, int]:
-    """Character position -> index of its word."""
-    return {place: index for index, span in enumerate(spans) for place in range(*span)}
+def _touched_words(offsets: Iterable[Span], spans: Sequence[Span]) -> Iterator[tuple[Span, range]]:
+    """Each token with the words it shares characters with, which are neighbours."""
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    for start, end in offsets:
+        yield (start, end), range(bisect_right(ends, start), bisect_left(starts, end) if start < end else 0)
+
+
+def _shared(token: Span, word: Span) -> int:
+    """How many characters a token and a word share."""
+    return min(token[1], word[1]) - max(token[0], word[0])

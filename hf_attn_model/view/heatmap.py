@@ -3,6 +3,7 @@
 Shapes: L layers, H heads, T rows (queries), S columns (keys).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ..errors import UserError
-from ..maps.sentence import PLACES, SentenceMaps
+from ..maps.sentence import SentenceMaps
 from .fonts import font_families
 from .labels import display_width, show_token
 
@@ -56,8 +57,8 @@ def plot_attention(
 def plot_places(
     record: SentenceMaps, layer: int | None = None, head: int | None = None, merge_words: bool = True
 ) -> Figure:
-    """Draw the three places side by side on one colour scale; see `plot_attention`."""
-    return _draw([_panel(record, place, layer, head, merge_words) for place in PLACES])
+    """Draw the places there are side by side on one colour scale; see `plot_attention`."""
+    return _draw([_panel(record, place, layer, head, merge_words) for place in record.places])
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,15 @@ def _panel(record: SentenceMaps, place: str, layer: int | None, head: int | None
     """Choose layer and head, and name everything."""
     labelled = record.words(place) if merge_words else record.tokens(place)
     weights, chosen = labelled.weights, []
-    for name, index in (("layer", layer), ("head", head)):  # (L,H,T,S) -> (H,T,S) -> (T,S)
-        count = len(weights)
-        if index is None:
-            chosen.append(f"mean of {count} {name}s" if count > 1 else f"{name} 0")
-            weights = weights.mean(axis=0)
-        elif 0 <= index < count:
-            chosen.append(f"{name} {index}")
-            weights = weights[index]
+    for name, number, there in (("layer", layer, labelled.layers), ("head", head, labelled.heads)):
+        if number is None:
+            chosen.append(f"mean of {len(there)} {name}s" if len(there) > 1 else f"{name} {there[0]}")
+            weights = weights.mean(axis=0)  # (L,H,T,S) -> (H,T,S) -> (T,S)
+        elif number in there:
+            chosen.append(f"{name} {number}")
+            weights = weights[there.index(number)]
         else:
-            raise UserError(f"{place} attention has {name}s 0 to {count - 1}, not {index}")
+            raise UserError(f"{place} attention has {name}s {_list_numbers(there)}, not {number}")
     row_title, column_title = AXIS_TITLES[place]
     unit = "word" if merge_words else "token"
     return _Panel(
@@ -132,6 +132,12 @@ def _panel(record: SentenceMaps, place: str, layer: int | None, head: int | None
         row_title=row_title.format(unit=unit),
         column_title=column_title.format(unit=unit),
     )
+
+
+def _list_numbers(numbers: Sequence[int]) -> str:
+    """Say which numbers there are: "0 to 5", or "0, 2" where some are missing."""
+    first, last = numbers[0], numbers[-1]
+    return f"{first} to {last}" if list(numbers) == list(range(first, last + 1)) else ", ".join(map(str, numbers))
 
 
 def _draw(panels: list[_Panel]) -> Figure:

@@ -6,10 +6,10 @@ import shutil
 import pytest
 from huggingface_hub import DatasetCard
 
+from hf_attn_model.checkpoint import load_translator
 from hf_attn_model.errors import UserError
 from hf_attn_model.hub.dataset import check_maps, stage_maps
-from hf_attn_model.maps import open_maps
-from hf_attn_model.maps.store import MapsWriter
+from hf_attn_model.maps import export_attention, open_maps
 
 
 def test_an_export_of_another_model_is_not_given_out_as_this_ones(checkpoint, maps, tmp_path):
@@ -32,17 +32,10 @@ def test_the_licence_is_that_of_the_training_data_only_for_the_same_corpus(check
         assert f"over `{name}`" in card.text
 
 
-def test_every_shard_is_looked_into_before_any_goes_up(maps, tmp_path):
-    with MapsWriter(tmp_path / "two", {"model": "x"}) as writer:
-        records = list(open_maps(maps))
-        writer.write(records[:3])
-        writer._close_shard()
-        writer.write(records[3:])
-    assert len(check_maps(tmp_path / "two")) == 7
-    (tmp_path / "two" / "maps-00001.arrow").unlink()
+def test_every_shard_is_looked_into_before_any_goes_up(checkpoint, tmp_path):
+    pairs = [("two seven one", "eins sieben zwei")] * 7
+    export_attention(*load_translator(str(checkpoint)), pairs, tmp_path, shard_bytes=3_000)
+    assert len(check_maps(tmp_path)) == 7
+    (tmp_path / "maps-00001.arrow").unlink()
     with pytest.raises(UserError, match=r"cannot read .*maps-00001"):
-        check_maps(tmp_path / "two")
-    with MapsWriter(tmp_path / "none", {"model": "x"}):
-        pass
-    with pytest.raises(UserError, match="holds no sentence"):
-        check_maps(tmp_path / "none")
+        check_maps(tmp_path)

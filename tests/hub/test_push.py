@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hub.client import ALICE
@@ -104,17 +105,18 @@ def test_attention_as_a_dataset(pushed, hub, client, maps):
 
     read = """
 import json
+import numpy as np
 from datasets import load_dataset
 from huggingface_hub import snapshot_download
 from hf_attn_model.maps import open_maps
 rows = load_dataset("alice/count-attention", split="train")
 maps = open_maps(snapshot_download("alice/count-attention", repo_type="dataset"))
 print(json.dumps([[row["id"], row["source"], row["target"], row["cross_shape"], row["cross"]] for row in rows]))
-print(json.dumps([[map.id, map.source, map.target, map.cross.shape, map.cross.ravel().tolist()] for map in maps]))
+print(json.dumps([[map.id, map.source, map.target, map.cross.shape, np.ravel(map.cross).tolist()] for map in maps]))
 """
     by_datasets, by_open_maps = map(json.loads, client.python(read).splitlines())
     expected = [
-        [record.id, record.source, record.target, list(record.cross.shape), record.cross.ravel().tolist()]
+        [record.id, record.source, record.target, list(record.cross.shape), np.ravel(record.cross).tolist()]
         for record in open_maps(maps)
     ]
     assert len(expected) == 7

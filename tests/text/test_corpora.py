@@ -11,7 +11,7 @@ import datasets
 import pytest
 
 from hf_attn_model.errors import UserError
-from hf_attn_model.text.corpora import load_corpus
+from hf_attn_model.text.corpora import load_corpus, stream_corpus
 from hf_attn_model.text.textbook import load_textbook
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -195,11 +195,30 @@ def test_hub(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     corpus = load_corpus("owner/name", "es", "en", "validation", config="en-es")
-    assert asked == [(("owner/name", "en-es"), {"split": "validation"})]
+    assert asked == [(("owner/name", "en-es"), {"split": "validation", "streaming": False})]
     assert rows(corpus) == [(es, en) for en, es in PAIRS]
     assert corpus.summary() == "3 pairs from owner/name/en-es/validation; left out: 1 one-sided"
     with pytest.raises(UserError, match=r"owner/name, row 1: nothing for language 'fr'; there is 'en', 'es'"):
         load_corpus("owner/name", "en", "fr")
+    asked.clear()
+    stream = stream_corpus("owner/name", "es", "en", "validation", config="en-es")
+    assert list(stream) == [(es, en) for en, es in PAIRS]
+    assert all(kwargs == {"split": "validation", "streaming": True} for _, kwargs in asked)
+
+
+@pytest.mark.parametrize("target_lang", ["es", None])
+@pytest.mark.parametrize("corpus", ["file", "textbook:en-es"])
+def test_a_stream_is_the_corpus_as_often_as_it_is_read(tmp_path, corpus, target_lang):
+    if corpus == "file":
+        lines = [{"en": en, "es": es} for en, es in [*PAIRS, ("", "solo"), ("", "")]]
+        corpus = str(tmp_path / "pairs.jsonl")
+        (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    held = load_corpus(corpus, "en", target_lang, "dev")
+    stream = stream_corpus(corpus, "en", target_lang, "dev")
+    columns = [list(held.dataset[name]) for name in ("source", "target")[: 1 if target_lang is None else 2]]
+    for _ in range(2):
+        assert list(stream) == list(zip(*columns, strict=True))
+        assert stream.summary() == held.summary().replace(" pairs ", " sentences ")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from small_exports import expected_records, export
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.maps import open_maps
 from hf_attn_model.maps.sentence import SentenceMaps, Word
 from hf_attn_model.view.heatmap import plot_attention, plot_places
 
@@ -71,6 +73,18 @@ def test_cells_are_the_words_weights(place):
     np.testing.assert_array_equal(cells_of(axes), expected.weights[1, 2])
     assert (rows_of(axes), columns_of(axes)) == (expected.rows, expected.columns)
     assert "layer 1, head 2" in axes.get_title(loc="left")
+
+
+def test_layers_and_heads_keep_their_numbers_where_only_some_were_stored(tmp_path):
+    export(tmp_path, places=["cross"], layers=[2], heads=[4, 1])
+    record, expected = open_maps(tmp_path)[2], expected_records()[2]
+    axes = plot_attention(record, "cross", layer=2, head=1).axes[0]
+    np.testing.assert_allclose(cells_of(axes), expected.words("cross").weights[2, 1], atol=1e-3)
+    assert axes.get_title(loc="left").endswith("layer 2, head 1")
+    assert plot_attention(record, "cross").axes[0].get_title(loc="left").endswith("layer 2, mean of 2 heads")
+    assert len(plot_places(record).axes) == 2, "one place and the colour bar"
+    with pytest.raises(UserError, match="cross attention has heads 4, 1, not 0"):
+        plot_attention(record, "cross", layer=2, head=0)
 
 
 def test_tokens_show_their_white_space():

@@ -59,6 +59,8 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--layers", type=_numbers, help="such as 0,2; default: all")
     one.add_argument("--heads", type=_numbers, help="such as 0,2; default: all")
     one.add_argument("--keep", help="weights, qk, or top-4 (of each row); default: the smaller of the first two")
+    special = "of end and language marks in word maps: keep, drop (and renormalise), or column (one for all)"
+    one.add_argument("--special", choices=("keep", "drop", "column"), default="keep", help=f"{special}; default: keep")
     one.add_argument("--to", choices=("arrow", "parquet"), default="arrow", help="parquet: float32")
     _add_languages(one)
     _add_beams(one)

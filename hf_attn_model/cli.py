@@ -134,6 +134,7 @@ def export(arguments: argparse.Namespace) -> None:
         layers=arguments.layers,
         heads=arguments.heads,
         keep=arguments.keep,
+        special=arguments.special,
         to=arguments.to,
         num_beams=_beams(arguments, model),
         corpus={

@@ -38,6 +38,7 @@ def export_attention(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     keep: str | None = None,
+    special: str = "keep",
     to: str = "arrow",
     num_beams: int = 5,
     max_tokens: int = MAX_TOKENS,
@@ -60,6 +61,8 @@ def export_attention(
         places, layers, heads: what to export, by the numbers in the model; all unless given.
         keep: "weights" (float16), "qk" (queries and keys in float32, from which weights are rebuilt) or "top-4" (or
             another number: the largest weights of each row); unless given, weights or qk, whichever is smaller.
+        special: what the word maps of the export make of tokens outside all words: "keep", "drop" or "column"; see
+            `merge_words`. All tokens are stored in any case.
         to: "arrow", or "parquet" for other programs; see `parquet`.
         num_beams: of the search, 1 is greedy.
         max_tokens: tokens of a forward pass, padding included.
@@ -81,6 +84,7 @@ def export_attention(
         layers=None if layers is None else tuple(layers),
         heads=None if heads is None else tuple(heads),
         keep=keep,
+        special=special,
         to=to,
         num_beams=num_beams,
         max_tokens=max_tokens,

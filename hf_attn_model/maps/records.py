@@ -46,9 +46,9 @@ def to_batch(
     return pa.RecordBatch.from_pydict(arrays, schema=layout.schema)
 
 
-def read_row(batch: pa.RecordBatch, row: int, layout: Layout) -> SentenceMaps:
+def read_row(batch: pa.RecordBatch, row: int, layout: Layout, special: str = "keep") -> SentenceMaps:
     """Read one sentence; its maps stay in the memory of the batch until they are asked for."""
-    fields: dict[str, Any] = {name: batch.column(name)[row].as_py() for name in TEXTS}
+    fields: dict[str, Any] = {name: batch.column(name)[row].as_py() for name in TEXTS} | {"special": special}
     for side in ("source", "target"):
         fields[f"{side}_words"] = [Word(**word) for word in fields[f"{side}_words"]]
     fields |= {place: read_map(batch, row, place, layout) for place in layout.places}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from .words import group_tokens, merge_words
+from .words import SPECIAL_COLUMN, merge_words, shown_groups
 
 if TYPE_CHECKING:
     from .stored import StoredMap
@@ -57,6 +57,7 @@ class SentenceMaps:
         decoder: (L,H,T,T) float32, likewise: row i is where target token i is written, column j is the token read
             there: the start mark for j = 0, else target token j - 1.
         cross: (L,H,T,S) float32, likewise: row i is where target token i is written.
+        special: what becomes of tokens outside all words in `words`, unless it is told otherwise; see `merge_words`.
     """
 
     id: str
@@ -71,6 +72,7 @@ class SentenceMaps:
     encoder: np.ndarray | StoredMap | None = None
     decoder: np.ndarray | StoredMap | None = None
     cross: np.ndarray | StoredMap | None = None
+    special: str = "keep"
 
     @property
     def places(self) -> list[str]:
@@ -87,12 +89,14 @@ class SentenceMaps:
         rows, columns = self._sides(place)
         return LabelledMap(weights, rows.tokens, columns.tokens, *self._numbers(place))
 
-    def words(self, place: str) -> LabelledMap:
+    def words(self, place: str, special: str | None = None) -> LabelledMap:
         """Return the map of a place merged into words, (L,H,Tw,Sw); see `merge_words`."""
+        special = special or self.special
         weights = self.place(place)
         rows, columns = self._sides(place)
-        merged = merge_words(weights, rows.word_of_token, columns.word_of_token)
-        return LabelledMap(merged, rows.word_names(), columns.word_names(), *self._numbers(place))
+        merged = merge_words(weights, rows.word_of_token, columns.word_of_token, special)
+        names = columns.word_names(special) + [SPECIAL_COLUMN] * (special == "column")
+        return LabelledMap(merged, rows.word_names(special), names, *self._numbers(place))
 
     def _map(self, place: str) -> np.ndarray | StoredMap:
         if place not in PLACES:
@@ -124,10 +128,10 @@ class _Side:
     words: list[Word]
     word_of_token: list[int | None]
 
-    def word_names(self) -> list[str]:
-        """Name each group of tokens: by its word, or by the token itself outside all words."""
+    def word_names(self, special: str) -> list[str]:
+        """Name each group of tokens that is shown: by its word, or by the token itself outside all words."""
         names = []
-        for first, *_ in group_tokens(self.word_of_token):
+        for first, *_ in shown_groups(self.word_of_token, special):
             word = self.word_of_token[first]
             names.append(self.tokens[first] if word is None else self.words[word].text)
         return names

@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import UserError
 from .schema import number_kept
 from .sentence import PLACES
+from .words import check_special
 
 SHARD_BYTES = 128 * 2**20
 MAX_TOKENS = 4096
@@ -24,6 +25,7 @@ class Settings:
     layers: Sequence[int] | None = None
     heads: Sequence[int] | None = None
     keep: str | None = None
+    special: str = "keep"
     to: str = "arrow"
     num_beams: int = 5
     max_tokens: int = MAX_TOKENS
@@ -34,6 +36,7 @@ class Settings:
             raise UserError(f"places={tuple(self.places)}: choose from {', '.join(PLACES)}")
         if self.keep not in (None, "weights", "qk"):
             number_kept(self.keep)
+        check_special(self.special)
         if self.to not in ("arrow", "parquet"):
             raise UserError(f"to={self.to!r}: choose arrow or parquet")
 

@@ -57,7 +57,8 @@ class Maps(Sequence[SentenceMaps]):
         if number not in self._open:
             self._open[number] = _Reader(self.folder, self.shards[number])
         row = index - (self._ends[number - 1] if number else 0)
-        return read_row(self._open[number].batch(row // ROWS_PER_BATCH), row % ROWS_PER_BATCH, self.layout)
+        batch = self._open[number].batch(row // ROWS_PER_BATCH)
+        return read_row(batch, row % ROWS_PER_BATCH, self.layout, self.metadata["settings"]["special"])
 
     def __iter__(self) -> Iterator[SentenceMaps]:
         return (self[i] for i in range(len(self)))

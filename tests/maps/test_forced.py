@@ -79,6 +79,18 @@ def test_words_are_those_of_the_text(model, tokenizer):
             np.testing.assert_allclose(record.words(place).weights.sum(axis=-1), 1, rtol=1e-5)
 
 
+def test_special_tokens_have_their_policy(model, tokenizer):
+    (maps,) = force(model, tokenizer, SOURCES[:1], TARGETS[:1])
+    words, target = ["The", "ball", "is", "blue", "."], ["La", "bola", "es", "azul", "."]
+    dropped, shown = maps.words("decoder", "drop"), maps.words("cross", "column")
+    assert (dropped.rows, dropped.columns) == (target, target)
+    assert (shown.rows, shown.columns) == (target, [*words, "<special>"])
+    for labelled in (dropped, shown):
+        assert labelled.weights.shape[2:] == (len(labelled.rows), len(labelled.columns))
+        sums = labelled.weights.sum(axis=-1)
+        np.testing.assert_allclose(sums[:, :, 1:], 1, rtol=1e-5)  # writing the first word, only the start is seen
+
+
 def test_words_that_share_a_token_are_one_word(model):
     whole = train_tokenizer(["すき", "わ", "い"] * 2, vocab_size=275)
     assert "すき" in whole.get_vocab()

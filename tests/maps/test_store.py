@@ -94,6 +94,16 @@ def test_chosen_places_layers_and_heads_keep_their_numbers(tmp_path):
         record.tokens("decoder")
 
 
+def test_the_policy_for_special_tokens_is_stored_and_can_be_taken_back(tmp_path):
+    export(tmp_path / "kept")
+    assert export(tmp_path / "column", special="column")["settings"]["special"] == "column"
+    kept, shown = open_maps(tmp_path / "kept")[0], open_maps(tmp_path / "column")[0]
+    assert shown.words("cross").columns[-1] == "<special>"
+    assert shown.words("cross").columns == kept.words("cross", "column").columns
+    np.testing.assert_array_equal(shown.words("cross").weights, kept.words("cross", "column").weights)
+    np.testing.assert_array_equal(shown.words("cross", "keep").weights, kept.words("cross").weights)
+
+
 def test_metadata_tells_what_is_inside(tmp_path):
     metadata = export(tmp_path, keep="weights", corpus={"corpus": "tiny", "split": "all"})
     assert json.loads((tmp_path / "metadata.json").read_text()) == metadata

@@ -8,7 +8,7 @@ Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their wor
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,6 +38,7 @@ class CrossAttention:
         products: (L,S,H,H) float32 of `norms.head_products`, or `None` where only weights are to be read.
         source_words, target_words: the words.
         source_word_of_token, target_word_of_token: for each token the index of its word, `None` outside all words.
+        numbers: those of the L layers and of the H heads in the model; 0, 1, ... unless given.
     """
 
     id: str
@@ -49,11 +50,13 @@ class CrossAttention:
     target_words: list[str]
     source_word_of_token: list[int | None]
     target_word_of_token: list[int | None]
+    numbers: tuple[Sequence[int], Sequence[int]] | None = None
 
     @property
     def heads(self) -> list[Head]:
-        """All heads there are."""
-        return list(np.ndindex(self.weights.shape[:2]))
+        """All heads there are, by their numbers in the model."""
+        layers, heads = self.numbers or map(range, self.weights.shape[:2])
+        return list(product(layers, heads))
 
     def word_maps(self, head_sets: Sequence[Sequence[Head]], step: str) -> np.ndarray:
         """Merge the attention of each set of heads into one map of words, (N,Tw,Sw).
@@ -82,7 +85,10 @@ class CrossAttention:
     def token_map(self, heads: Sequence[Head]) -> np.ndarray:
         """Merge some heads into one map of tokens, (T,S), the end mark included."""
         if self.products is None:
-            return np.mean([self.weights[head] for head in heads], axis=0)
+            maps = dict(zip(self.heads, self.weights.reshape(-1, *self.weights.shape[2:]), strict=True))
+            if missing := [head for head in heads if head not in maps]:
+                raise IndexError(f"there is no layer and head {missing[0]}; there are {self.heads}")
+            return np.mean([maps[head] for head in heads], axis=0)
         lengths = []
         for layer in sorted({layer for layer, _ in heads}):
             chosen = [head for other, head in heads if other == layer]
@@ -157,16 +163,18 @@ def _cross_attention(
 
 def cross_attention_of(record: SentenceMaps) -> CrossAttention:
     """Take the cross-attention of a sentence of an export."""
+    cross = record.tokens("cross")
     return CrossAttention(
         id=record.id,
         source=record.source,
         target=record.target,
-        weights=np.asarray(record.cross),
+        weights=cross.weights,
         products=None,
         source_words=[word.text for word in record.source_words],
         target_words=[word.text for word in record.target_words],
         source_word_of_token=record.source_word_of_token,
         target_word_of_token=record.target_word_of_token,
+        numbers=(cross.layers, cross.heads),
     )
 
 

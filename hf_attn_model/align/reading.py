@@ -57,12 +57,11 @@ class Reading:
         """List the heads to read. Raises `UserError` for one that is not there."""
         if self.heads is None:
             return attention.heads
-        layers, heads = attention.weights.shape[:2]
+        there = attention.heads
         for layer, head in self.heads:
-            if not (0 <= layer < layers and 0 <= (head or 0) < heads):
-                raise UserError(
-                    f"there is no head {_name((layer, head))}: layers are 0 to {layers - 1}, heads 0 to {heads - 1}"
-                )
+            if not any(layer == number and head in (None, other) for number, other in there):
+                layers, heads = (", ".join(map(str, sorted(set(numbers)))) for numbers in zip(*there, strict=True))
+                raise UserError(f"there is no head {_name((layer, head))}: layers are {layers}, heads {heads}")
         return [head for head in attention.heads if head in self.heads or (head[0], None) in self.heads]
 
     def links(self, attention: CrossAttention) -> np.ndarray:

@@ -4,9 +4,11 @@ One thread reads sentences and runs the model. Another one follows it: it rebuil
 lays them out and writes them.
 """
 
+import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
 from typing import Self
@@ -44,7 +46,7 @@ class Filler:
     def fill(self, shard: ShardWriter, rows: Iterable[Row], bar: tqdm) -> None:
         """Pass sentences through the model, those of like length together, and write them in the order given."""
         settings = self.settings
-        with _Follower() as follower:
+        with _old_objects_at_rest(), _Follower() as follower:
             rows = iter(rows)
             while some := list(islice(rows, WINDOW)):
                 window = _Window(some, *read_rows(self.model, self.tokenizer, some, settings.num_beams), self.layout)
@@ -69,6 +71,16 @@ class Filler:
         shard.write(to_parquet_batch(batch, self.layout) if self.to_parquet else batch)
         self._bytes += shard.bytes - before
         bar.set_postfix_str(f"{self._bytes / 1e6 / (perf_counter() - self._start):.1f} MB/s", refresh=False)
+
+
+@contextmanager
+def _old_objects_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from going through all older objects again and again, as sentences fill the memory."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Window:

@@ -129,7 +129,7 @@ class AttentionCall:
     def attention_weights(self) -> torch.Tensor:
         """Rebuild the weights of the whole batch, (B,H,T,S), padding included."""
         precise = torch.promote_types(self.query.dtype, torch.float32)
-        scores = self.query.to(precise) @ self._per_head(self.key).to(precise).mT * self.scaling
+        scores = _dot_products(self.query.to(precise), self._per_head(self.key).to(precise)) * self.scaling
         bias = self._bias(slice(None), precise)
         return _softmax(scores if bias is None else scores + bias)
 
@@ -166,6 +166,11 @@ class AttentionCall:
         if self.causal:
             visible = visible.tril(self.causal_offset)
         return visible if self.mask is None else visible & self.mask[sentences, None, None, :keys].bool()
+
+
+def _dot_products(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Multiply (B,H,T,K) with (B,H,S,K) to (B,H,T,S), head by head: all heads at once would be copied first."""
+    return torch.stack([query[:, head] @ key[:, head].mT for head in range(query.shape[1])], dim=1)
 
 
 def _softmax(masked_scores: torch.Tensor) -> torch.Tensor:

@@ -65,11 +65,13 @@ def word_of_token(offsets: Iterable[Span], spans: Sequence[Span]) -> list[int | 
     Returns:
         One index for each token; None for special tokens and for white space alone.
     """
-    touched = _touched_words(offsets, spans)
-    return [
-        words[0] if len(words) == 1 else max(words, key=lambda word: _shared(token, spans[word]), default=None)
-        for token, words in touched
-    ]
+    owners: list[int | None] = []
+    for token, (first, stop) in _touched_words(offsets, spans):
+        if stop - first > 1:
+            owners.append(max(range(first, stop), key=lambda word: _shared(token, spans[word])))
+        else:
+            owners.append(first if first < stop else None)
+    return owners
 
 
 def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
@@ -78,8 +80,10 @@ def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
     It matters where words are single characters: with the token すき, the words す and き become one.
     """
     joined_to_next: set[int] = set()
-    for _, words in _touched_words(offsets, spans):
-        joined_to_next.update(words[:-1])
+    for _, (first, stop) in _touched_words(offsets, spans):
+        joined_to_next.update(range(first, stop - 1))
+    if not joined_to_next:
+        return list(spans)
     joined: list[Span] = []
     for index, (start, end) in enumerate(spans):
         if index - 1 in joined_to_next:
@@ -89,11 +93,13 @@ def join_words(spans: Sequence[Span], offsets: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _touched_words(offsets: Iterable[Span], spans: Sequence[Span]) -> Iterator[tuple[Span, range]]:
-    """Each token with the words it shares characters with, which are neighbours."""
+def _touched_words(offsets: Iterable[Span], spans: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
+    """Each token with the words it shares characters with, which are neighbours: first and, not included, last."""
     starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    for start, end in offsets:
-        yield (start, end), range(bisect_right(ends, start), bisect_left(starts, end) if start < end else 0)
+    return (
+        (token, (bisect_right(ends, token[0]), bisect_left(starts, token[1]) if token[0] < token[1] else 0))
+        for token in offsets
+    )
 
 
 def _shared(token: Span, word: Span) -> int:

@@ -8,6 +8,7 @@ from hf_attn_model.align.cross import STEPS, cross_attention_of, read_cross_atte
 from hf_attn_model.align.norms import head_products, norms, output_projections
 from hf_attn_model.align.pairs import Pair
 from hf_attn_model.errors import UserError
+from hf_attn_model.maps import export_attention, open_maps
 from hf_attn_model.maps.forced import force
 from hf_attn_model.maps.record import record_attention
 
@@ -54,6 +55,18 @@ def test_a_model_and_its_maps_say_the_same(model, tokenizer):
         sets = [[head] for head in one.heads]
         words = record.words("cross").weights[..., : len(one.target_words), : len(one.source_words)]
         np.testing.assert_allclose(stored.word_maps(sets, "output"), words.reshape(6, *words.shape[2:]), atol=1e-6)
+
+
+def test_an_export_of_some_heads_calls_them_by_their_numbers(model, tokenizer, tmp_path):
+    pairs = [(pair.source, pair.target) for pair in PAIRS]
+    export_attention(model, tokenizer, pairs, tmp_path, places=["cross"], layers=[1], heads=[0, 2], keep="weights")
+    for some, record in zip(open_maps(tmp_path), maps_of(model, tokenizer), strict=True):
+        stored, whole = cross_attention_of(some), cross_attention_of(record)
+        assert stored.heads == [(1, 0), (1, 2)]
+        sets = [[(1, 2)], [(1, 0), (1, 2)]]
+        np.testing.assert_allclose(stored.word_maps(sets, "output"), whole.word_maps(sets, "output"), atol=1e-3)
+        with pytest.raises(IndexError, match=r"no layer and head \(0, 0\)"):
+            stored.word_maps([[(0, 0)]], "output")
 
 
 def test_norms_of_heads_of_a_layer_are_joint_and_rows_sum_to_one(model, tokenizer):

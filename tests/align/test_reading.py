@@ -72,7 +72,7 @@ def test_mistakes_are_told(attention):
         with pytest.raises(UserError, match=f"no {name} is called '{value}'; choose from"):
             Reading(**options)
     for head, name in (((2, 0), "2:0"), ((0, 3), "0:3"), ((2, None), "2")):
-        with pytest.raises(UserError, match=f"there is no head {name}: layers are 0 to 1, heads 0 to 2"):
+        with pytest.raises(UserError, match=f"there is no head {name}: layers are 0, 1, heads 0, 1, 2"):
             Reading((head,)).links(attention)
     with pytest.raises(UserError, match="norms need the model itself"):
         Reading(measure="norms").links(attention)

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from .align.arguments import add_align_arguments, add_heads_arguments
+from .options import MODEL, add_beams, add_languages
 from .study.verbs import add_ablate_arguments, add_curve_arguments
 
 PLACES = ("encoder", "decoder", "cross")
-MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 Verb = Callable[[argparse.Namespace], None]
 
 
@@ -36,15 +36,15 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--config", help="of a Hub data set that has several")
     one.add_argument("--split", help="default: the test split of the model's recipe")
     one.add_argument("--translations", metavar="FILE", help="write the translations, one a line")
-    _add_languages(one)
-    _add_beams(one)
+    add_languages(one)
+    add_beams(one)
 
     one = parsers["translate"]
     one.add_argument("model", help=MODEL)
     where = one.add_mutually_exclusive_group()
     where.add_argument("text", nargs="*", default=[], help="sentences; without any, standard input, one a line")
     where.add_argument("--file", help="text file, one sentence a line")
-    _add_beams(one)
+    add_beams(one)
 
     one = parsers["export"]
     one.add_argument("model", metavar="MODEL|MAPS", help=f"{MODEL}; or an export, for --to parquet without --data")
@@ -62,8 +62,8 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     special = "of end and language marks in word maps: keep, drop (and renormalise), or column (one for all)"
     one.add_argument("--special", choices=("keep", "drop", "column"), default="keep", help=f"{special}; default: keep")
     one.add_argument("--to", choices=("arrow", "parquet"), default="arrow", help="parquet: float32")
-    _add_languages(one)
-    _add_beams(one)
+    add_languages(one)
+    add_beams(one)
 
     one = parsers["view"]
     one.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
@@ -72,14 +72,14 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--out", default="attention.png", help="picture; default: attention.png")
     one.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
     _add_head(one, place=None, number=None)
-    _add_beams(one)
+    add_beams(one)
 
     one = parsers["explain"]
     one.add_argument("model", help=MODEL)
     one.add_argument("sentence", help="source sentence")
     one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
     _add_head(one, place="encoder", number=0)
-    _add_beams(one)
+    add_beams(one)
 
     add_align_arguments(parsers["align"])
     add_heads_arguments(parsers["heads"])
@@ -104,19 +104,10 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-def _add_languages(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source-lang", help="default: that of the model's recipe")
-    parser.add_argument("--target-lang", help="default: that of the model's recipe")
-
-
-def _add_beams(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: as the model came, or 5")
-
-
 def _add_head(parser: argparse.ArgumentParser, place: str | None, number: int | None) -> None:
     whole = "all three" if place is None else place
     mean = "the mean over all" if number is None else str(number)
-    parser.add_argument("--place", choices=("encoder", "decoder", "cross"), default=place, help=f"default: {whole}")
+    parser.add_argument("--place", choices=PLACES, default=place, help=f"default: {whole}")
     parser.add_argument("--layer", type=int, default=number, help=f"counted from 0; default: {mean}")
     parser.add_argument("--head", type=int, default=number, help=f"counted from 0; default: {mean}")
     parser.add_argument("--target", help="look at this translation instead of the model's own")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .arguments import build_parser
 from .errors import UserError
+from .options import language, num_beams, required
 
 TRANSLATE_AT_ONCE = 2048  # lines held before their translations are printed
 
@@ -62,7 +63,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .training.recipe import recipe_of
 
     recipe = recipe_of(arguments.model)
-    source_lang, target_lang = _language(arguments, "source"), _language(arguments, "target")
+    source_lang, target_lang = language(arguments, "source"), language(arguments, "target")
     given = (arguments.corpus, arguments.config, arguments.split or "test", source_lang, target_lang)
     measured = given
     if recipe is not None:
@@ -72,11 +73,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
     name, config, split, *_ = given
     if arguments.translations:
         _check_new_file(arguments.translations)
-    corpus = load_corpus(_required(name, "--corpus"), source_lang, target_lang, split, config=config)
+    corpus = load_corpus(required(name, "--corpus"), source_lang, target_lang, split, config=config)
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     scores, translations = evaluate_corpus(
-        model, tokenizer, corpus, target_lang, num_beams=_beams(arguments, model), progress=True
+        model, tokenizer, corpus, target_lang, num_beams=num_beams(arguments, model), progress=True
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if arguments.translations:
@@ -99,7 +100,7 @@ def translate(arguments: argparse.Namespace) -> None:
             model,
             tokenizer,
             chunk,
-            num_beams=_beams(arguments, model),
+            num_beams=num_beams(arguments, model),
             first_line=done + 1,
             progress=sys.stderr.isatty() and not arguments.text,
         )
@@ -119,8 +120,8 @@ def export(arguments: argparse.Namespace) -> None:
 
     if arguments.data is None:
         return _convert(arguments)
-    source_lang = _language(arguments, "source")
-    target_lang = _language(arguments, "target") if arguments.forced else None
+    source_lang = language(arguments, "source")
+    target_lang = language(arguments, "target") if arguments.forced else None
     split = arguments.split or "test"
     corpus = stream_corpus(arguments.data, source_lang, target_lang, split, config=arguments.config)
     use_own_device()
@@ -136,7 +137,7 @@ def export(arguments: argparse.Namespace) -> None:
         keep=arguments.keep,
         special=arguments.special,
         to=arguments.to,
-        num_beams=_beams(arguments, model),
+        num_beams=num_beams(arguments, model),
         corpus={
             "corpus": arguments.data,
             "config": arguments.config,
@@ -259,33 +260,6 @@ def push(arguments: argparse.Namespace) -> None:
 VERBS = (demo, train, evaluate, translate, export, view, explain, align, heads, ablate, curve, push)
 
 
-def _language(arguments: argparse.Namespace, side: str) -> str:
-    """Find the code of the "source" or "target" language: as given, else as in the recipe beside the model."""
-    from .training.recipe import recipe_of
-
-    recipe = recipe_of(arguments.model)
-    given = getattr(arguments, f"{side}_lang")
-    return _required(given or (getattr(recipe, f"{side}_lang") if recipe else None), f"--{side}-lang")
-
-
-def _beams(arguments: argparse.Namespace, model: Any) -> int:
-    """Find the width of the search: as given, else as in the recipe beside the model, else as the model itself says."""
-    from .training.recipe import recipe_of
-
-    if arguments.num_beams is not None:
-        if arguments.num_beams < 1:
-            raise UserError(f"--num-beams must be at least 1, got {arguments.num_beams}")
-        return arguments.num_beams
-    recipe = recipe_of(arguments.model)
-    return recipe.num_beams if recipe else model.generation_config.num_beams or 5
-
-
-def _required(value: str | None, name: str) -> str:
-    if not value:
-        raise UserError(f"give {name}")
-    return value
-
-
 def _lines(file: str | None) -> Iterator[str]:
     """Read lines of a file, or of standard input, without their line ends."""
     from .text.readers import decode_lines, read_lines
@@ -313,7 +287,7 @@ def _translation(arguments: argparse.Namespace, model: Any, tokenizer: Any) -> s
 
     if arguments.target is not None:
         return arguments.target
-    return translate_sentences(model, tokenizer, [arguments.sentence], num_beams=_beams(arguments, model))[0]
+    return translate_sentences(model, tokenizer, [arguments.sentence], num_beams=num_beams(arguments, model))[0]
 
 
 if __name__ == "__main__":

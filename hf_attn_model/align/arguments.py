@@ -2,6 +2,8 @@
 
 import argparse
 
+from ..options import MODEL, add_languages
+
 
 def add_align_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be typed after `hf-attn align`."""
@@ -17,21 +19,16 @@ def add_align_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rule", help="target, source, threshold, intersection, union, grow-diag[-final[-and]]")
     parser.add_argument("--least", type=float, help="least weight of a link, 0 to 1")
     parser.add_argument("--reverse", metavar="MODEL|MAPS", help="of the other direction; --rule then unites the two")
-    _add_languages(parser)
+    add_languages(parser)
 
 
 def add_heads_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be typed after `hf-attn heads`."""
-    parser.add_argument("model", help="folder of a checkpoint, or a model on the Hub")
+    parser.add_argument("model", help=MODEL)
     parser.add_argument("--gold", required=True, help="to choose on: .jsonl file of words and links, or textbook:en-es")
     parser.add_argument("--test", help="to report on, likewise; of the textbook its test split")
     parser.add_argument("--swap", action="store_true", help="the files are of the other direction: turn them round")
     parser.add_argument("--norms", action="store_true", help="norms of what is carried, instead of attention weights")
     parser.add_argument("--format", default="text", help="of the tables: text, markdown or tsv; default: text")
     parser.add_argument("--picture", metavar="FILE", help="draw the heads: .png, .svg or .pdf")
-    _add_languages(parser)
-
-
-def _add_languages(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source-lang", help="default: that of the model's recipe")
-    parser.add_argument("--target-lang", help="default: that of the model's recipe")
+    add_languages(parser)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checkpoint import load_translator
 from ..errors import UserError
-from ..training.recipe import recipe_of
+from ..options import typed_or_recipe_language
 from ..view.heads import PROFILE, SCORES, check_style, format_table, profile_cells, save_heads, score_cells
 from ..view.pictures import check_format
 from .choice import choose_reading, score_diagonal, score_reading
@@ -108,11 +108,7 @@ def _gold(arguments: argparse.Namespace, data: str, split: str) -> list[GoldPair
 
 def _languages(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
     """Source and target language: as typed, else as in the recipe beside the model."""
-    recipe = recipe_of(arguments.model)
-    return (
-        arguments.source_lang or (recipe.source_lang if recipe else None),
-        arguments.target_lang or (recipe.target_lang if recipe else None),
-    )
+    return typed_or_recipe_language(arguments, "source"), typed_or_recipe_language(arguments, "target")
 
 
 def _facts(counts: LinkCounts, sentences: int) -> dict[str, float]:

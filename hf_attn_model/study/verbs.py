@@ -6,8 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-
-MODEL = "folder of a checkpoint, or a model on the Hub"
+from ..options import MODEL, add_beams, add_languages, check_beams, language, num_beams, required
 
 
 def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +20,8 @@ def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sentences", type=int, help="only the first ones of the corpus and of the gold set")
     parser.add_argument("--gold", help="to align: .jsonl file of words and links, or textbook:en-es")
     parser.add_argument("--out", metavar="FILE", help="write all numbers, as JSON")
-    parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: as the model came, or 5")
-    parser.add_argument("--source-lang", help="default: that of the model's recipe")
-    parser.add_argument("--target-lang", help="default: that of the model's recipe")
+    add_beams(parser)
+    add_languages(parser)
 
 
 def add_curve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +42,11 @@ def ablate(arguments: argparse.Namespace) -> None:
     from .ablate import all_heads, parse_heads
 
     recipe = recipe_of(arguments.model)
-    source_lang = _first("--source-lang", arguments.source_lang, recipe.source_lang if recipe else None)
-    target_lang = _first("--target-lang", arguments.target_lang, recipe.target_lang if recipe else None)
-    name = _first("--corpus", arguments.corpus, recipe.corpus if recipe else None)
-    for option, number in (("--sentences", arguments.sentences), ("--num-beams", arguments.num_beams)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} must be at least 1, got {number}")
+    source_lang, target_lang = language(arguments, "source"), language(arguments, "target")
+    name = required(arguments.corpus or (recipe.corpus if recipe else None), "--corpus")
+    check_beams(arguments)
+    if arguments.sentences is not None and arguments.sentences < 1:
+        raise UserError(f"--sentences must be at least 1, got {arguments.sentences}")
     settings = None if arguments.heads == "all" else [parse_heads(arguments.heads)]
     split = arguments.split or (recipe.test_split if recipe and arguments.corpus is None else "test")
     corpus = load_corpus(name, source_lang, target_lang, split, config=arguments.config)
@@ -68,7 +65,7 @@ def ablate(arguments: argparse.Namespace) -> None:
             target_lang=target_lang,
             gold=gold,
             reading=Reading.load(arguments.model) if gold else None,
-            num_beams=arguments.num_beams or (recipe.num_beams if recipe else model.generation_config.num_beams or 5),
+            num_beams=num_beams(arguments, model),
             progress=True,
         )
     )
@@ -76,14 +73,6 @@ def ablate(arguments: argparse.Namespace) -> None:
     if arguments.out:
         text = json.dumps([asdict(ablation) for ablation in ablations], indent=2)
         Path(arguments.out).write_text(text + "\n", encoding="utf-8")
-
-
-def _first(option: str, *values: str | None) -> str:
-    """Choose what was typed, else what the recipe says. Raises `UserError` where neither says anything."""
-    value = next(filter(None, values), None)
-    if value is None:
-        raise UserError(f"give {option}")
-    return value
 
 
 def curve(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..maps.sentence import PLACES
 from ..study.curve import Record
 from .heatmap import PLACE_TITLES
-from .pictures import check_format
+from .pictures import check_format, write_figure
 
 RELATED, CONTROL = "tab:blue", "tab:gray"
 PROBE_KINDS = ("verb-object", "subject-object", "adjective-object")  # milk and drank, cat, black
@@ -63,12 +63,7 @@ def save_curve(records: Sequence[Record], path: str | os.PathLike) -> None:
     """
     path = Path(path)
     check_format(path)
-    figure = plot_curve(records)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=160)
-    except OSError as error:
-        raise UserError(f"{path}: {error}") from error
+    write_figure(plot_curve(records), path)
 
 
 def _draw_relevance(axes: Axes, records: Sequence[Record], place: str, kind: str) -> None:

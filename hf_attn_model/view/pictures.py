@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from ..errors import UserError
 from ..maps.sentence import SentenceMaps
 from .heatmap import plot_attention, plot_places
@@ -34,6 +36,11 @@ def save_picture(
         figure = plot_places(record, layer, head, merge_words)
     else:
         figure = plot_attention(record, place, layer, head, merge_words)
+    write_figure(figure, path)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure into a file; its folder is made if need be. Raises `UserError` where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=160)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from .folder import Folder
 from .plan import complete, settle
-from .records import read_map
+from .records import number_lists, read_map
 from .schema import SHAPE, TEXTS, Layout, shard_name
 from .shards import writing_shard
 from .store import Maps, finished_shards
@@ -64,17 +64,12 @@ def to_parquet_batch(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
     arrays = {name: batch.column(name) for name in TEXTS}
     for place in layout.places:
         maps = [read_map(batch, row, place, layout) for row in range(batch.num_rows)]
-        arrays[place] = _lists([np.asarray(one).ravel() for one in maps])
+        arrays[place] = number_lists([np.asarray(one).ravel() for one in maps])
         if _has_rest(layout):
-            arrays[f"{place}_rest"] = _lists([one.columns[f"{place}_rest"].astype(np.float32) for one in maps])
+            arrays[f"{place}_rest"] = number_lists([one.columns[f"{place}_rest"].astype(np.float32) for one in maps])
         arrays[f"{place}_shape"] = batch.column(f"{place}_shape")
     return pa.RecordBatch.from_pydict(arrays, schema=parquet_schema(layout))
 
 
 def _has_rest(layout: Layout) -> bool:
     return layout.keep not in ("weights", "qk")
-
-
-def _lists(rows: list[np.ndarray]) -> pa.Array:
-    offsets = np.cumsum([0, *map(len, rows)])
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(np.concatenate(rows)))

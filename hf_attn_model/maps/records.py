@@ -41,8 +41,7 @@ def to_batch(
         ]
         arrays[f"{place}_shape"] = pa.FixedSizeListArray.from_arrays(np.array(shapes, np.int32).ravel(), type=SHAPE)
     for name, flat in columns.items():
-        offsets = np.cumsum([0, *(len(numbers) for numbers in flat)])
-        arrays[name] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(np.concatenate(flat)))
+        arrays[name] = number_lists(flat)
     return pa.RecordBatch.from_pydict(arrays, schema=layout.schema)
 
 
@@ -62,6 +61,12 @@ def read_map(batch: pa.RecordBatch, row: int, place: str, layout: Layout) -> Sto
         name: batch.column(name)[row].values.to_numpy(zero_copy_only=True) for name in layout.columns(place, shape)
     }
     return StoredMap(layout, place, shape, columns)
+
+
+def number_lists(rows: Sequence[np.ndarray]) -> pa.LargeListArray:
+    """Lay out the flat numbers of every sentence as one column."""
+    offsets = np.cumsum([0, *map(len, rows)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(np.concatenate(rows)))
 
 
 def _lists(kind: pa.DataType, rows: Sequence[Sequence]) -> pa.ListArray:

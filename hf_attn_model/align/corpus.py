@@ -60,7 +60,10 @@ class Export:
         """
         if measure != "weights":
             raise UserError(f"{self.maps.folder} is an export of attention weights: {measure} need the model itself")
-        expected = iter(self._pairs() if pairs is None else pairs)
+        if pairs is None:
+            yield from map(cross_attention_of, self.maps)
+            return
+        expected = iter(pairs)
         for number, record in enumerate(self.maps):
             pair = next(expected, None)
             if pair is None or (pair.source, pair.target) != (record.source, record.target):
@@ -68,9 +71,6 @@ class Export:
             yield cross_attention_of(record)
         if next(expected, None) is not None:
             raise UserError(f"{self.maps.folder} ends after {len(self.maps)} sentences, the other direction goes on")
-
-    def _pairs(self) -> Iterator[Pair]:
-        return (Pair(record.source, record.target) for record in self.maps)
 
 
 def open_origin(name: str) -> LiveModel | Export:

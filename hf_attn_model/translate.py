@@ -99,7 +99,7 @@ def translate_to_ids(
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Find the marks that end a translation, and the padding that follows."""
+    """Find the marks that end a translation."""
     generation = model.generation_config
     assert generation is not None
     ends = generation.eos_token_id

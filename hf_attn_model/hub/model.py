@@ -15,8 +15,8 @@ from ..checkpoint import load_translator
 from ..errors import UserError
 from ..maps.forced import force
 from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
-from ..training.recipe import RECIPE_FILE, Recipe, recipe_of
-from ..training.train import TRAINING_FILE
+from ..training.recipe import RECIPE_FILE, recipe_of
+from ..training.train import TRAINING_FILE, complete_search
 from ..translate import translate
 from ..view.pictures import save_picture
 from .shipment import Shipment
@@ -46,7 +46,7 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
     recipe = recipe_of(folder)
     model, tokenizer = load_translator(str(folder))
     if recipe is not None:
-        _complete_search(model, recipe)
+        complete_search(model, recipe)
     model.save_pretrained(stage, **_shard_size(folder))
     tokenizer.save_pretrained(stage)
     for name in RECORDS:
@@ -66,15 +66,6 @@ def left_out(folder: Path, shipment: Shipment) -> list[str]:
     return sorted(
         f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir() if path.name not in shipment.files
     )
-
-
-def _complete_search(model: PreTrainedModel, recipe: Recipe) -> None:
-    """Give `generate` the search of the recipe where the checkpoint does not say how to search."""
-    settings = model.generation_config
-    if settings.num_beams is None:
-        settings.num_beams = recipe.num_beams
-    if settings.max_length is None:
-        settings.max_length = model.config.max_position_embeddings
 
 
 def _shard_size(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from transformers import (
     AutoTokenizer,
     DataCollatorForSeq2Seq,
     EarlyStoppingCallback,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     Seq2SeqTrainingArguments,
     TrainerCallback,
@@ -178,8 +179,17 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
         raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
     config._attn_implementation = attention_for_training()
     model = AttnForConditionalGeneration(config)
-    model.generation_config.update(num_beams=recipe.num_beams, max_length=config.max_position_embeddings)
+    complete_search(model, recipe)
     return model
+
+
+def complete_search(model: PreTrainedModel, recipe: Recipe) -> None:
+    """Give `generate` the search of the recipe where the model does not say how to search."""
+    settings = model.generation_config
+    if settings.num_beams is None:
+        settings.num_beams = recipe.num_beams
+    if settings.max_length is None:
+        settings.max_length = model.config.max_position_embeddings
 
 
 def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:

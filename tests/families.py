@@ -39,16 +39,18 @@ SIZES = {
 T5_SIZES = {"vocab_size": 37, "d_model": 12, "d_kv": 5, "d_ff": 13, "num_layers": 2, "num_heads": 3}
 
 
-def build(family):
+def build(family, **sizes):
+    """A model of a family, where `sizes` take the place of `SIZES` in ours and in the BART family."""
     torch.manual_seed(11)
+    sizes = SIZES | sizes
     if family == "ours":
-        model = AttnForConditionalGeneration(AttnConfig(**SIZES, head_dim=7))
+        model = AttnForConditionalGeneration(AttnConfig(**sizes, head_dim=7))
     elif family == "marian":
-        model = MarianMTModel(MarianConfig(**SIZES))
+        model = MarianMTModel(MarianConfig(**sizes))
     elif family == "bart":
-        model = BartForConditionalGeneration(BartConfig(**SIZES, forced_eos_token_id=None))
+        model = BartForConditionalGeneration(BartConfig(**sizes, forced_eos_token_id=None))
     elif family == "m2m_100":  # NLLB, too
-        model = M2M100ForConditionalGeneration(M2M100Config(**SIZES, encoder_layerdrop=0.0, decoder_layerdrop=0.0))
+        model = M2M100ForConditionalGeneration(M2M100Config(**sizes, encoder_layerdrop=0.0, decoder_layerdrop=0.0))
     elif family == "t5gemma":  # two heads share a key
         side = T5GemmaModuleConfig(
             vocab_size=37,

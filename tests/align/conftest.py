@@ -1,9 +1,8 @@
 """A small untrained translator."""
 
 import pytest
-import torch
+from small_models import make_model
 
-from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 from hf_attn_model.text.tokenizer import train_tokenizer
 
 TEXTS = ["The ball is blue.", "I love my dog", "La bola es azul.", "Amo a mi perro!"]
@@ -16,16 +15,5 @@ def tokenizer():
 
 @pytest.fixture
 def model(tokenizer):
-    torch.manual_seed(3)
-    sizes = {"encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 3}
-    config = AttnConfig(
-        vocab_size=len(tokenizer),
-        d_model=11,
-        head_dim=5,
-        encoder_ffn_dim=13,
-        decoder_ffn_dim=17,
-        max_position_embeddings=41,
-        dropout=0.5,
-        **sizes,
-    )
-    return AttnForConditionalGeneration(config)
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 3}
+    return make_model(vocab_size=len(tokenizer), encoder_layers=1, decoder_layers=2, dropout=0.5, **heads).train()

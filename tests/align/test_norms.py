@@ -3,52 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    M2M100Config,
-    M2M100ForConditionalGeneration,
-    MarianConfig,
-    MarianMTModel,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from families import build
 
 from hf_attn_model.align.norms import head_products, norms, output_projections
 from hf_attn_model.errors import UserError
 from hf_attn_model.maps.record import place_of, record_attention
-from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 
 B, T, S, HEADS = 2, 5, 7, 3
-SIZES = {
-    "vocab_size": 37,
-    "d_model": 12,
-    "encoder_layers": 1,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": HEADS,
-    "encoder_ffn_dim": 13,
-    "decoder_ffn_dim": 17,
-    "max_position_embeddings": 41,
-    "dropout": 0.0,
-    "pad_token_id": 0,
-    "eos_token_id": 1,
-    "decoder_start_token_id": 0,
-}
-T5_SIZES = {"vocab_size": 37, "d_model": 12, "d_kv": 5, "d_ff": 13, "num_layers": 2, "num_heads": HEADS}
-FAMILIES = {
-    "ours": lambda: AttnForConditionalGeneration(AttnConfig(**SIZES, head_dim=7)),
-    "marian": lambda: MarianMTModel(MarianConfig(**SIZES)),
-    "bart": lambda: BartForConditionalGeneration(BartConfig(**SIZES, forced_eos_token_id=None)),
-    "m2m_100": lambda: M2M100ForConditionalGeneration(M2M100Config(**SIZES)),
-    "t5": lambda: T5ForConditionalGeneration(T5Config(**T5_SIZES, decoder_start_token_id=0)),
-}
+SIZES = {"encoder_layers": 1, "decoder_layers": 2, "decoder_attention_heads": HEADS}  # T5 has as many heads
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=["ours", "marian", "bart", "m2m_100", "t5"])
 def model(request):
-    torch.manual_seed(5)
-    model = FAMILIES[request.param]().eval()
+    model = build(request.param, **SIZES)
     for name, parameter in model.named_parameters():
         if name.endswith("proj.bias"):  # zero at first: they would prove nothing
             torch.nn.init.normal_(parameter)
@@ -94,8 +61,7 @@ def test_norms_are_lengths_of_weighted_sums(model):
 
 
 def test_models_without_a_known_projection_are_refused():
-    torch.manual_seed(5)
-    model = FAMILIES["ours"]()
+    model = build("ours")
     for module in model.modules():
         if hasattr(module, "out_proj"):
             module.somewhere_else = module.out_proj

@@ -46,6 +46,12 @@ def eager_attention_forward(
     return context.transpose(1, 2), attention_weights
 
 
+def as_autocast(states: torch.Tensor) -> torch.Tensor:
+    """Cast once, under autocast, what several projections read: each would cast for itself."""
+    device = states.device.type
+    return states.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else states
+
+
 class Attention(nn.Module):
     """Multi-head attention with separate query, key, value and output projections.
 
@@ -81,6 +87,7 @@ class Attention(nn.Module):
         Without `key_value_states` the positions look at each other (self-attention). Returns the output (B,T,D), and
         the attention weights (B,H,T,S) if the chosen attention implementation computes them, else `None`.
         """
+        hidden_states = as_autocast(hidden_states)
         query = self._split_heads(self.q_proj(hidden_states))  # (B,T,D) -> (B,H,T,K)
         key, value = self._keys_and_values(hidden_states, key_value_states, past_key_values)  # (B,H,S,K) each
 
@@ -113,7 +120,7 @@ class Attention(nn.Module):
                 return source.keys, source.values
             cache = past_key_values.cross_attention_cache if is_cross else past_key_values.self_attention_cache
 
-        states = key_value_states if is_cross else hidden_states
+        states = hidden_states if key_value_states is None else as_autocast(key_value_states)
         key, value = self._split_heads(self.k_proj(states)), self._split_heads(self.v_proj(states))
         if cache is not None:
             key, value = cache.update(key, value, self.layer_idx)

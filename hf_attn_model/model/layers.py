@@ -11,6 +11,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .attention import Attention
 from .configuration_attn import AttnConfig
+from .dropout import Dropout
 
 
 class WordEmbedding(nn.Embedding):
@@ -69,8 +70,8 @@ class TransformerLayer(GradientCheckpointingLayer):
     def __init__(self, config: AttnConfig, num_heads: int, ffn_dim: int, layer_idx: int, is_causal: bool):
         super().__init__()
         self.pre_norm = config.norm_position == "pre"
-        self.dropout = nn.Dropout(config.dropout)
-        self.activation_dropout = nn.Dropout(config.activation_dropout)
+        self.dropout = Dropout(config.dropout)
+        self.activation_dropout = Dropout(config.activation_dropout)
         self.activation_fn = ACT2FN[config.activation_function]
         self.self_attn = Attention(config, num_heads, layer_idx, is_causal)
         self.self_attn_layer_norm = nn.LayerNorm(config.d_model)

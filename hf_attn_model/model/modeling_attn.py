@@ -14,6 +14,7 @@ from transformers.utils import TransformersKwargs, can_return_tuple
 
 from .configuration_attn import AttnConfig
 from .layers import WordEmbedding, count_positions
+from .loss import chunked_cross_entropy
 from .stacks import AttnPreTrainedModel, Decoder, Encoder
 
 
@@ -108,9 +109,12 @@ class LossKwargs(TransformersKwargs, total=False):
             al., 2016, section 7), 0 by default.
         num_items_in_batch: number of labels in all batches of an accumulated step; the loss is the sum over this batch
             divided by it. `None` divides by the number of labels in this batch.
+        r_drop: with `skip_logits`, the weight alpha of R-Drop; see `chunked_cross_entropy`. The batch then holds all
+            its pairs twice, one half after the other, and each pair counts once.
     """
 
     label_smoothing: float
+    r_drop: float
 
 
 class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
@@ -158,8 +162,8 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             inputs_embeds, decoder_inputs_embeds: word vectors (B,S,D) and (B,T,D) in place of ids.
             labels: (B,T) the tokens to predict, -100 where none counts.
             use_cache: return `past_key_values`; without effect when there are labels.
-            skip_logits: with labels, project only the positions that count and return no logits: the loss is the
-                same, and a training step saves the time and memory of padding.
+            skip_logits: with labels, project only the positions that count, a few at a time, and return no logits: the
+                loss is the same, for less time and memory.
             kwargs: those of `LossKwargs` shape the loss, `output_attentions` and `output_hidden_states` add outputs,
                 and the rest goes to the attention implementation.
 
@@ -168,6 +172,7 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
         """
         label_smoothing = kwargs.pop("label_smoothing", 0.0)
         num_items_in_batch = kwargs.pop("num_items_in_batch", None)
+        r_drop = kwargs.pop("r_drop", 0.0)
         if labels is not None:
             use_cache = False
             if decoder_input_ids is None and decoder_inputs_embeds is None:
@@ -187,25 +192,19 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             **kwargs,
         )
         hidden_states = outputs.last_hidden_state  # (B,T,D)
-        if labels is None:
-            logits, loss = self.lm_head(hidden_states), None  # (B,T,D) -> (B,T,V)
-        else:
+        logits = loss = None
+        if labels is None or not skip_logits:
+            logits = self.lm_head(hidden_states)  # (B,T,D) -> (B,T,V)
+        if labels is not None:
             labels = labels.to(hidden_states.device)
-            if skip_logits:
-                counted = labels.ne(-100)
-                hidden_states, labels = hidden_states[counted], labels[counted]  # (B,T,D) -> (N,D)
-            logits = self.lm_head(hidden_states)
-            loss = nn.functional.cross_entropy(
-                logits.reshape(-1, logits.shape[-1]).float(),
-                labels.reshape(-1),
-                label_smoothing=label_smoothing,
-                reduction="sum",
-            )
-            loss = loss / (labels.ne(-100).sum() if num_items_in_batch is None else num_items_in_batch)
+            loss = self._summed_loss(hidden_states, logits, labels, label_smoothing, r_drop)
+            if num_items_in_batch is None:
+                num_items_in_batch = labels.ne(-100).sum() / (2 if r_drop else 1)
+            loss = loss / num_items_in_batch
 
         return Seq2SeqLMOutput(
             loss=loss,
-            logits=None if skip_logits else logits,
+            logits=logits,
             past_key_values=outputs.past_key_values,
             decoder_hidden_states=outputs.decoder_hidden_states,
             decoder_attentions=outputs.decoder_attentions,
@@ -214,6 +213,27 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             encoder_hidden_states=outputs.encoder_hidden_states,
             encoder_attentions=outputs.encoder_attentions,
         )
+
+    def _summed_loss(
+        self,
+        hidden_states: torch.Tensor,
+        logits: torch.Tensor | None,
+        labels: torch.Tensor,
+        label_smoothing: float,
+        r_drop: float,
+    ) -> torch.Tensor:
+        """Sum the cross-entropy over the labels (B,T) that count, of the logits or, without them, of the states."""
+        if logits is None:
+            counted = labels.ne(-100)
+            hidden_states, labels = hidden_states[counted], labels[counted]  # (B,T,D) -> (N,D)
+            if isinstance(self.lm_head, nn.Linear):
+                labels = labels[: len(labels) // 2] if r_drop else labels
+                return chunked_cross_entropy(hidden_states, self.lm_head.weight, labels, label_smoothing, r_drop)
+            logits = self.lm_head(hidden_states)  # an adapter stands in the place of the projection
+        if r_drop:
+            raise ValueError("r_drop needs skip_logits=True and a plain linear lm_head")
+        logits = logits.flatten(0, -2).to(torch.promote_types(logits.dtype, torch.float32))  # at least float32
+        return nn.functional.cross_entropy(logits, labels.flatten(), label_smoothing=label_smoothing, reduction="sum")
 
     def prepare_inputs_for_generation(self, input_ids: torch.LongTensor, *args, **kwargs) -> dict[str, Any]:
         """Gather what one generation step reads of the text (B,T) so far; called by `generate`.

@@ -15,6 +15,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .attention import Attention
 from .configuration_attn import AttnConfig
+from .dropout import Dropout
 from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions
 
 
@@ -76,7 +77,7 @@ class Encoder(AttnPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = WordEmbedding(config)
         self.embed_positions = SinusoidalPositions(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False
@@ -122,7 +123,7 @@ class Decoder(AttnPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = WordEmbedding(config)
         self.embed_positions = SinusoidalPositions(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False

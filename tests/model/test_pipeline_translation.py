@@ -62,10 +62,11 @@ def test_the_search_of_the_recipe_is_the_default(translator, translator_folder):
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_several_hypotheses_are_those_of_generate_best_first(translator, batch_size):
-    found = translator(SENTENCES[:3], batch_size=batch_size, num_beams=5, num_return_sequences=4)
+    search = {"num_beams": 5, "num_return_sequences": 4, "max_length": 25}
+    found = translator(SENTENCES[:3], batch_size=batch_size, **search)
     for sentence, hypotheses in zip(SENTENCES, found, strict=False):
         source = translator.tokenizer(sentence, return_tensors="pt")
-        expected = translator.model.generate(**source, num_beams=5, num_return_sequences=4, max_length=25)
+        expected = translator.model.generate(**source, **search)
         assert texts(hypotheses) == translator.tokenizer.batch_decode(expected, skip_special_tokens=True)
         scores = translator.score([sentence] * 4, texts(hypotheses))
         rates = [score["log_probability"] / len(score["target_tokens"]) for score in scores]

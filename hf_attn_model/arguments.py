@@ -30,6 +30,13 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     one.add_argument("--out", required=True, help="new folder for the checkpoint")
     one.add_argument("--resume", action="store_true", help="go on after the last checkpoint in --out")
 
+    one = parsers["average"]
+    one.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="folders; or one RUN, with --last or --best")
+    which = one.add_mutually_exclusive_group()
+    which.add_argument("--last", type=int, metavar="K", help="the last K checkpoints of the run")
+    which.add_argument("--best", type=int, metavar="K", help="its K checkpoints of the lowest dev loss")
+    one.add_argument("--out", required=True, help="new folder for the averaged model")
+
     one = parsers["evaluate"]
     one.add_argument("model", help=MODEL)
     one.add_argument("--corpus", help="file, folder, Hub id or textbook:en-es; default: that of the model's recipe")

@@ -54,26 +54,41 @@ def train(arguments: argparse.Namespace) -> None:
     print(f"trained: {out}\nnext: hf-attn evaluate {out}")
 
 
+def average(arguments: argparse.Namespace) -> None:
+    """Average the weights of several checkpoints of a training."""
+    from .training.averaging import average_checkpoints, choose_checkpoints
+
+    checkpoints = arguments.checkpoints
+    if arguments.last is not None or arguments.best is not None:
+        if len(checkpoints) > 1:
+            raise UserError("--last and --best choose among the checkpoints of one run: give one folder")
+        checkpoints = choose_checkpoints(checkpoints[0], last=arguments.last, best=arguments.best)
+    out = average_checkpoints(checkpoints, arguments.out)
+    print(f"averaged: {', '.join(str(checkpoint) for checkpoint in checkpoints)}\nnext: hf-attn evaluate {out}")
+
+
 def evaluate(arguments: argparse.Namespace) -> None:
     """Score a translator on a corpus."""
     from .checkpoint import load_translator
     from .text.corpora import load_corpus
+    from .training.evaluate import choose_test_set, own_test_set, save_scores
     from .training.evaluate import evaluate as evaluate_corpus
-    from .training.evaluate import save_scores
     from .training.recipe import recipe_of
 
     recipe = recipe_of(arguments.model)
     source_lang, target_lang = language(arguments, "source"), language(arguments, "target")
-    given = (arguments.corpus, arguments.config, arguments.split or "test", source_lang, target_lang)
-    measured = given
-    if recipe is not None:
-        measured = (recipe.corpus, recipe.config, recipe.test_split, recipe.source_lang, recipe.target_lang)
-        if arguments.corpus is None:
-            given = (recipe.corpus, recipe.config, arguments.split or recipe.test_split, source_lang, target_lang)
-    name, config, split, *_ = given
+    chosen = choose_test_set(
+        recipe,
+        corpus=arguments.corpus,
+        config=arguments.config,
+        split=arguments.split,
+        source_lang=source_lang,
+        target_lang=target_lang,
+    )
     if arguments.translations:
         _check_new_file(arguments.translations)
-    corpus = load_corpus(required(name, "--corpus"), source_lang, target_lang, split, config=config)
+    name = required(chosen.corpus, "--corpus")
+    corpus = load_corpus(name, source_lang, target_lang, chosen.split, config=chosen.config)
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     scores, translations = evaluate_corpus(
@@ -83,7 +98,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.translations:
         text = "".join(f"{_one_line(translation)}\n" for translation in translations)
         Path(arguments.translations).write_text(text, encoding="utf-8")
-    if recipe is not None and given == measured:
+    if recipe is not None and chosen == own_test_set(recipe):
         save_scores(scores, arguments.model)
 
 
@@ -257,7 +272,7 @@ def push(arguments: argparse.Namespace) -> None:
         print(f"next: hf-attn translate {arguments.repo} {shlex.quote(arguments.sentence or '...')}")
 
 
-VERBS = (demo, train, evaluate, translate, export, view, explain, align, heads, ablate, curve, push)
+VERBS = (demo, train, average, evaluate, translate, export, view, explain, align, heads, ablate, curve, push)
 
 
 def _lines(file: str | None) -> Iterator[str]:

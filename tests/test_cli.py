@@ -37,7 +37,7 @@ def test_train_evaluate_and_the_card(small_recipe, tmp_path, capsys, corpus):
     folder = tmp_path / "run"
     recipe = tmp_path / "counting.yaml"
     assert run(capsys, "train", recipe, "training.max_steps=8", "--out", folder)[0] == 0
-    assert json.loads((folder / "training.json").read_text())["steps"] == 8
+    assert json.loads((folder / "manifest.json").read_text())["steps"] == 8
 
     translations = tmp_path / "translations.txt"
     status, out, _ = run(capsys, "evaluate", folder, "--translations", translations, "--num-beams", 1)
@@ -46,6 +46,28 @@ def test_train_evaluate_and_the_card(small_recipe, tmp_path, capsys, corpus):
     assert scores == json.loads((folder / "evaluation.json").read_text())
     assert len(translations.read_text().splitlines()) == scores["sentences"] == 7
     assert f"{scores['bleu']:.2f}" in (folder / "README.md").read_text()
+
+
+def test_average_checkpoints_then_translate(translator_folder, tmp_path, capsys):
+    one, two = (translator_folder / f"checkpoint-{step}" for step in (150, 100))
+    status, out, _ = run(capsys, "average", one, two, "--out", tmp_path / "named")
+    assert status == 0
+    assert out.endswith(f"next: hf-attn evaluate {tmp_path / 'named'}\n")
+    for which in ("last", "best"):
+        assert run(capsys, "average", translator_folder, f"--{which}", 2, "--out", tmp_path / which)[0] == 0
+        weights = (tmp_path / which / "model.safetensors").read_bytes()
+        assert weights == (tmp_path / "named" / "model.safetensors").read_bytes()
+    assert run(capsys, "translate", tmp_path / "last", "one two")[1].strip()
+    for mistake in (
+        [one, "--out", tmp_path / "out"],
+        [one, two, "--out", tmp_path / "named"],
+        [one, two, "--last", 2, "--out", tmp_path / "out"],
+        [translator_folder, "--best", 0, "--out", tmp_path / "out"],
+    ):
+        status, _, err = run(capsys, "average", *mistake)
+        assert status == 2
+        assert one_line(err)
+    assert not (tmp_path / "out").exists()
 
 
 def test_translate_an_argument_a_file_and_standard_input_alike(translator_folder, sentences_file, capsys, monkeypatch):

@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -12,6 +12,37 @@ from ..translate import translate
 from . import provenance
 from .card import EVALUATION_FILE, write_card
 from .metrics import load_translation_metric
+from .recipe import Recipe
+
+
+class CorpusSplit(NamedTuple):
+    """What to score on, in the words of `load_corpus`; `corpus` is `None` where nothing says it."""
+
+    corpus: str | None
+    config: str | None
+    split: str
+    source_lang: str
+    target_lang: str
+
+
+def own_test_set(recipe: Recipe) -> CorpusSplit:
+    """Return the test set of a recipe: what is measured there counts as the quality of its model."""
+    return CorpusSplit(recipe.corpus, recipe.config, recipe.test_split, recipe.source_lang, recipe.target_lang)
+
+
+def choose_test_set(
+    recipe: Recipe | None,
+    *,
+    corpus: str | None,
+    config: str | None,
+    split: str | None,
+    source_lang: str,
+    target_lang: str,
+) -> CorpusSplit:
+    """Complete what a user asked for: no corpus means that of the recipe, no split the one it tests on, or `test`."""
+    if corpus is None and recipe is not None:
+        return CorpusSplit(recipe.corpus, config or recipe.config, split or recipe.test_split, source_lang, target_lang)
+    return CorpusSplit(corpus, config, split or "test", source_lang, target_lang)
 
 
 def evaluate(
@@ -27,8 +58,10 @@ def evaluate(
     """Translate the sources of a corpus and score the translations against its targets.
 
     Returns:
-        the scores (`bleu` and `chrf` in 0..100 with their sacreBLEU signatures, `exact_match` in percent of the
-        sentences, `sentences`, `num_beams`, `seconds`, the `command`), and the translations in the order of the corpus.
+        the scores, and the translations in the order of the corpus. The scores are `bleu` and `chrf` of the text as it
+        is, and `tokenized_bleu` of lowercased, tokenised text (see `metrics.tokenized`), in 0..100 with their
+        sacreBLEU signatures, `exact_match` in percent of the sentences, `sentences`, `num_beams`, `seconds` and the
+        `command`.
     """
     sources, references = list(corpus.dataset["source"]), list(corpus.dataset["target"])
     start = time.perf_counter()

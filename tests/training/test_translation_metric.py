@@ -11,6 +11,7 @@ from sacrebleu.metrics import BLEU, CHRF
 import hf_attn_model.training.metrics
 from hf_attn_model.errors import UserError
 from hf_attn_model.training.metrics import load_translation_metric
+from hf_attn_model.training.metrics.tokenized import tokenized_bleu
 
 SCRIPT = Path(hf_attn_model.training.metrics.__file__).with_name("translation") / "translation.py"
 
@@ -25,11 +26,14 @@ def test_scores_and_signatures_are_sacrebleus(lowercase):
         predictions=PREDICTIONS, references=REFERENCES, target_lang="en", lowercase=lowercase
     )
     bleu, chrf = BLEU(tokenize="13a", lowercase=lowercase), CHRF(lowercase=lowercase)
+    tokenized, tokenized_signature = tokenized_bleu(PREDICTIONS, [REFERENCES], "en")
     assert result == {
         "bleu": bleu.corpus_score(PREDICTIONS, [REFERENCES]).score,
         "bleu_signature": str(bleu.get_signature()),
         "chrf": chrf.corpus_score(PREDICTIONS, [REFERENCES]).score,
         "chrf_signature": str(chrf.get_signature()),
+        "tokenized_bleu": tokenized,
+        "tokenized_bleu_signature": tokenized_signature,
     }
     assert 0 < result["bleu"] < 100
 

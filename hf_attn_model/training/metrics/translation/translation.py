@@ -1,4 +1,4 @@
-"""Corpus BLEU and chrF, each with the signature that makes the number comparable.
+"""Corpus BLEU and chrF by two protocols, each with the signature that makes the number comparable.
 
 `evaluate` loads this file by its path and runs a copy, so it imports nothing relative.
 """
@@ -10,8 +10,10 @@ import evaluate
 from sacrebleu.metrics import BLEU, CHRF
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.training.metrics.tokenized import tokenized_bleu
 
-DESCRIPTION = "Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) by sacreBLEU, with their signatures."
+DESCRIPTION = """Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) of the text as it is, and BLEU of
+lowercased, tokenised text to compare with papers; all by sacreBLEU, with their signatures."""
 
 INPUTS = """
 Args:
@@ -19,9 +21,10 @@ Args:
     references: list[str], or list[list[str]] with at least one reference for each sentence.
     target_lang: language of the translations; it chooses BLEU's words as sacreBLEU advises: `tokenize=zh` for "zh",
         `ja-mecab` for "ja", `ko-mecab` for "ko", `13a` for all others. A region or script ("zh-TW") changes nothing.
-    lowercase: whether case is ignored.
+    lowercase: whether `bleu` and `chrf` ignore case.
 Returns:
-    dict with `bleu` and `chrf`, floats from 0 to 100, and `bleu_signature` and `chrf_signature`.
+    dict with `bleu`, `chrf` and `tokenized_bleu`, floats from 0 to 100, each with its `_signature`. `tokenized_bleu`
+    always ignores case; its words are those of Moses, or sacreBLEU's own for "zh", "ja" and "ko".
 Raises:
     UserError: a sentence has no reference, or the language's tokenizer is not installed.
 """
@@ -66,9 +69,12 @@ class TranslationMetric(evaluate.Metric):
         except RuntimeError as error:
             raise UserError(f"BLEU for {target_lang!r}: {' '.join(str(error).split())}") from None
         chrf = CHRF(lowercase=lowercase)
+        tokenized, tokenized_signature = tokenized_bleu(predictions, streams, language)
         return {
             "bleu": bleu.corpus_score(predictions, streams).score,
             "bleu_signature": str(bleu.get_signature()),
             "chrf": chrf.corpus_score(predictions, streams).score,
             "chrf_signature": str(chrf.get_signature()),
+            "tokenized_bleu": tokenized,
+            "tokenized_bleu_signature": tokenized_signature,
         }

@@ -11,8 +11,9 @@ from .maps.export import export_attention
 from .maps.store import open_maps
 from .text.corpora import load_corpus
 from .training.evaluate import evaluate, save_scores
+from .training.manifest import is_trained
 from .training.recipe import Recipe, load_recipe, recipe_of
-from .training.train import TRAINING_FILE, train
+from .training.train import train
 from .view.pictures import save_picture
 
 SENTENCES_WITH_MAPS = 200
@@ -66,7 +67,7 @@ def _train_once(recipe: Recipe, folder: Path) -> None:
     earlier = recipe_of(folder)
     if earlier is not None and earlier != recipe:
         raise UserError(f"{folder} holds a model of another recipe: choose another --out")
-    if (folder / TRAINING_FILE).is_file():
+    if is_trained(folder):
         print("already trained: used as it is")
     else:
         train(recipe, folder, resume=earlier is not None)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hf_attn_model.training.manifest import is_trained, read_manifest
+
 CORPORA = {
     "textbook-en-es": None,
     "textbook-en-zh": None,
@@ -31,14 +33,14 @@ def hf_attn(*arguments: str) -> None:
 def measure(recipe: str, data: Path, runs: Path) -> list[str]:
     """Train and evaluate one recipe; returns its row of the table."""
     folder = runs / recipe
-    if not (folder / "training.json").is_file():
+    if not is_trained(folder):
         name = CORPORA[recipe]
         corpus = [f"corpus={data / name}"] if name else []
         hf_attn("train", recipe, *corpus, "--out", str(folder))
     if not (folder / "evaluation.json").is_file():
         hf_attn("evaluate", str(folder))
     Path("model_cards", f"{recipe}.md").write_text((folder / "README.md").read_text("utf-8"), encoding="utf-8")
-    training = json.loads((folder / "training.json").read_text("utf-8"))
+    training = read_manifest(folder)
     scores = json.loads((folder / "evaluation.json").read_text("utf-8"))
     return [
         recipe,

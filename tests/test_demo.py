@@ -69,7 +69,8 @@ def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch, step):
         run_demo(recipe, str(folder))
     monkeypatch.setattr(training.TranslationTrainer, "compute_loss", compute_loss)
     run_demo(recipe, str(folder))
-    assert json.loads((folder / "training.json").read_text())["resumed"] == (step == 3)
+    sessions = json.loads((folder / "manifest.json").read_text())["sessions"]
+    assert [session["first_step"] for session in sessions] == ([0, 2] if step == 3 else [0])
 
 
 def test_a_folder_of_another_recipe_is_left_alone(small_demo, tmp_path):

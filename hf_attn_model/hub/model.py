@@ -14,14 +14,15 @@ from ..align.reading import READING_FILE
 from ..checkpoint import load_translator
 from ..errors import UserError
 from ..maps.forced import force
+from ..training.build import complete_search
 from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
+from ..training.manifest import MANIFEST_FILE
 from ..training.recipe import RECIPE_FILE, recipe_of
-from ..training.train import TRAINING_FILE, complete_search
 from ..translate import translate
 from ..view.pictures import save_picture
 from .shipment import Shipment
 
-RECORDS = (RECIPE_FILE, TRAINING_FILE, EVALUATION_FILE, READING_FILE)
+RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, READING_FILE)
 OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
 
 

@@ -1,6 +1,7 @@
 """What was measured -> the model card beside the checkpoint, for this machine or for the Hub."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +11,8 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..text.corpora import TEXTBOOK
 from ..text.readers import suffix_of
+from .manifest import read_manifest
 from .recipe import Recipe, recipe_of
-from .train import TRAINING_FILE
 
 CARD = "README.md"
 PICTURE = "attention.png"
@@ -39,7 +40,8 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
     """
     folder = Path(folder)
     recipe = recipe_of(folder)
-    config, training, evaluation = (_read(folder / name) for name in ("config.json", TRAINING_FILE, EVALUATION_FILE))
+    config, evaluation = (_read(folder / name) for name in ("config.json", EVALUATION_FILE))
+    manifest = read_manifest(folder)
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
     card = ModelCard.from_template(
@@ -54,7 +56,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         sentence=json.dumps(sentence, ensure_ascii=False),
         example=example,
         picture=PICTURE,
-        training=training,
+        training=_training(manifest) if manifest.get("finished") else None,
         evaluation=evaluation,
     )
     card.save(folder / CARD)
@@ -81,6 +83,26 @@ def hub_dataset(corpus: str) -> str | None:
 def _read(path: Path) -> dict[str, Any]:
     """Read a file of JSON; what was not written is empty."""
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _training(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Add to a manifest what its sessions say, each different value once."""
+    sessions = manifest["sessions"]
+    code = [session["code"] for session in sessions if session["code"]]
+    return manifest | {
+        "commands": _distinct(f"`{session['command']}`" for session in sessions),
+        "code": _distinct(each["commit"] + (", changed since" if each["changed"] else "") for each in code),
+        "resumed_at": [session["first_step"] for session in sessions[1:]],
+        "versions": _distinct(
+            ", ".join(f"{name} {version}" for name, version in session["versions"].items()) for session in sessions
+        ),
+        **{name: _distinct(session[name] for session in sessions) for name in ("hardware", "kernels")},
+    }
+
+
+def _distinct(values: Iterable[str]) -> str:
+    """Join different values, in their order."""
+    return "; then ".join(dict.fromkeys(values))
 
 
 def _corpus_name(corpus: str) -> str:

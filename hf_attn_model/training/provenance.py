@@ -1,13 +1,17 @@
-"""What a reader needs to repeat a measurement: the command, the machine and the versions."""
+"""What a reader needs to repeat a measurement: the command, the code, the machine and the versions."""
 
 import os
 import platform
 import shlex
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+PACKAGE = Path(__file__).parents[1]
+LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "hf-attn-model")
 
 
 def command() -> str:
@@ -23,7 +27,25 @@ def hardware() -> str:
     return f"{cores} CPU cores ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
 
 
-def versions() -> str:
-    """List the versions of what computes: `python 3.11.7, torch 2.13.0, ...`."""
-    names = ("torch", "transformers", "tokenizers", "hf-attn-model")
-    return ", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])
+def versions() -> dict[str, str]:
+    """Return the versions of what computes: `{"python": "3.11.7", "torch": "2.13.0", ...}`."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def commit() -> dict[str, str | bool] | None:
+    """Return the git commit of this package's own checkout, and whether the package was changed since.
+
+    Returns:
+        `{"commit": 40 hexadecimal digits, "changed": bool}`; `None` for an installed package, even where its
+        environment lies inside somebody's checkout, and on a machine without git.
+    """
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain", "--", "."))}
+    except (OSError, subprocess.CalledProcessError):
+        return None

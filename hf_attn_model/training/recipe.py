@@ -42,6 +42,12 @@ class Recipe:
         max_length: longest sentence in tokens, end mark included; longer pairs are left out of training and counted.
         max_tokens: source and target tokens of a batch, padding included.
         label_smoothing: share of the target distribution spread evenly over the vocabulary, in training only.
+        r_drop: weight of the divergence between two passes over each pair (R-Drop; the paper has 5), 0 for one pass.
+        bpe_dropout: probability with which a merge of subwords is left out in training (the paper has 0.1).
+        word_dropout: probability with which a word that the model reads is hidden in training.
+        ema_decay: of the moving average of the weights (such as 0.999) that is evaluated and kept; 0 for none.
+        average: checkpoints at the end of the training whose mean is kept, in place of the best one; 0 for none.
+        fast_kernels: choose precision, matrix products, attention and dropout for the machine; `false` turns all off.
         early_stopping_patience: evaluations without a better dev loss after which training ends.
         num_beams: of the translations that are scored and shown.
         watch_attention: held-out sentences over which attention is measured from the first step on, at every
@@ -63,6 +69,12 @@ class Recipe:
     max_length: int = 128
     max_tokens: int = 4096
     label_smoothing: float = 0.1
+    r_drop: float = 0.0
+    bpe_dropout: float = 0.0
+    word_dropout: float = 0.0
+    ema_decay: float = 0.0
+    average: int = 0
+    fast_kernels: bool = True
     early_stopping_patience: int = 5
     num_beams: int = 5
     watch_attention: int = 0
@@ -122,12 +134,19 @@ def _check_values(recipe: Recipe, where: str) -> None:
     """Refuse what no training could use."""
     for name, low, high in (
         ("label_smoothing", 0, 1),
+        ("r_drop", 0, 1000),
+        ("bpe_dropout", 0, 1),
+        ("word_dropout", 0, 1),
+        ("ema_decay", 0, 1),
+        ("average", 0, 1000),
         ("num_beams", 1, 1000),
         ("max_tokens", 1, 10**9),
         ("watch_attention", 0, 10**5),
     ):
         if not low <= getattr(recipe, name) <= high:
             raise UserError(f"{where}: {name} must lie in {low} to {high}, got {getattr(recipe, name)}")
+    if recipe.average and recipe.ema_decay:
+        raise UserError(f"{where}: average and ema_decay both say which weights to keep: set one of them to 0")
     _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")
     arguments = {item.name: item for item in fields(Seq2SeqTrainingArguments)}
     _refuse_unknown(recipe.training, list(arguments), where, "training.")

@@ -1,51 +1,155 @@
 """Seq2SeqTrainer with batches of a token budget and a smoothed loss over the positions that count."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from torch import nn
-from torch.utils.data import DataLoader
-from transformers import Seq2SeqTrainer
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import PreTrainedModel, Seq2SeqTrainer
+from transformers.trainer_utils import EvalLoopOutput, TrainOutput, has_length
 
+from ..text.batch_stream import TokenBatchStream
 from ..text.batches import TokenBatchSampler
+from ..text.lengths import pair_lengths
+from .divergence import DivergenceCallback
+from .ema import EMACallback
+from .kernels import Kernels, use_kernels
+from .regularise import drop_words, twice
+from .throughput import Throughput
 
 
 class TranslationTrainer(Seq2SeqTrainer):
-    """Train a translator on a dataset with `input_ids` and `labels` columns.
+    """Train a translator on a dataset of `input_ids` and `labels`, or on a stream of them (then give `max_steps`).
+
+    A dataset may give other tokens in every epoch, see `pair_lengths`; its `set_epoch` is called.
 
     Args:
         max_tokens: source and target tokens of a training batch, padding included.
         label_smoothing: of the training loss; the evaluation loss is plain cross-entropy.
+        r_drop: weight of the divergence between two passes over each pair (see `chunked_cross_entropy`); 0: one pass.
+        word_dropout: probability with which a word that the model reads in training is hidden (see `drop_words`).
+        ema: evaluate, and choose the best checkpoint, by these moving averages instead of the weights.
+        kernels: what to compute with, as `choose_kernels()` says; the default changes nothing.
+        dev_metrics: measured of the model at every evaluation besides the loss, such as `dev_translations`.
         args, kwargs: of `Seq2SeqTrainer`.
 
-    Attributes:
-        tokens_seen: source and target tokens trained on by this process in this run, without padding.
+    Each log of the training loss also has `tokens_per_second` and `padding` (see `Throughput`), and a training that
+    diverges is stopped (see `DivergenceCallback`).
     """
 
-    def __init__(self, *args: Any, max_tokens: int, label_smoothing: float = 0.0, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        max_tokens: int,
+        label_smoothing: float = 0.0,
+        r_drop: float = 0.0,
+        word_dropout: float = 0.0,
+        ema: EMACallback | None = None,
+        kernels: Kernels | None = None,
+        dev_metrics: Callable[[PreTrainedModel], dict[str, Any]] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(*args, **kwargs)
         self.max_tokens = max_tokens
         self.label_smoothing = label_smoothing
-        self.tokens_seen = 0
+        self.r_drop = r_drop
+        self.word_dropout = word_dropout
+        self.ema = ema
+        self.kernels = kernels
+        self.dev_metrics = dev_metrics
+        self.throughput = Throughput(self.accelerator)
+        self.divergence = DivergenceCallback()
+        self.add_callback(self.divergence)
+        if ema is not None:
+            self.add_callback(ema)
+
+    @property
+    def tokens_seen(self) -> int:
+        """Source and target tokens trained on in this run, without padding; ask in all processes at once."""
+        return self.throughput.tokens()
+
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Train with the chosen kernels."""
+        model: Any = self.model
+        with use_kernels(self.kernels, model) if self.kernels is not None else nullcontext():
+            return super().train(*args, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
-        """Batch the training pairs by length, to a token budget."""
+        """Batch the training pairs by length, to a token budget; each process gets its share of the batches."""
         dataset: Any = self.train_dataset
-        sampler = TokenBatchSampler(
-            [len(ids) for ids in dataset["input_ids"]],
-            [len(ids) for ids in dataset["labels"]],
-            self.max_tokens,
-            self.args.seed,
+        workers = self.args.dataloader_num_workers
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        share = (self.max_tokens, seed, self.accelerator.num_processes, self.accelerator.process_index)
+        options: dict[str, Any]
+        if isinstance(dataset, IterableDataset) or not has_length(dataset):
+            dataset = TokenBatchStream(dataset, *share)
+            options = {"batch_size": None, "num_workers": min(1, workers)}  # several would each read the whole stream
+        else:
+            sampler = TokenBatchSampler(*pair_lengths(dataset), *share, getattr(dataset, "lengths_in", None))
+            options = {"batch_sampler": sampler, "num_workers": workers}
+        loader = DataLoader(
+            dataset,
+            collate_fn=self._get_collator_with_removed_columns(self.data_collator, description="training"),
+            pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
+            **options,
         )
-        return self.accelerator.prepare(
-            DataLoader(
-                dataset,
-                batch_sampler=sampler,
-                collate_fn=self.data_collator,
-                num_workers=self.args.dataloader_num_workers,
-                pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
-            )
+        # Not `accelerator.prepare`, which would deal the batches of each process out again.
+        return prepare_data_loader(
+            loader,
+            self.accelerator.device,
+            num_processes=1,
+            process_index=0,
+            put_on_device=True,
+            dispatch_batches=False,
+            non_blocking=self.accelerator.non_blocking,
         )
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """Train, unless the checkpoint that was resumed is the last of its training."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **kwargs)
+
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Train on a batch, count its tokens and watch its loss."""
+        self.throughput.add(inputs)
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.divergence.see_loss(loss)
+        return loss
+
+    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> torch.Tensor | float:
+        """Watch the norm of the gradient."""
+        norm = super()._get_grad_norm(*args, **kwargs)
+        self.divergence.see_gradient(norm)
+        return norm
+
+    def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+        """Log the speed with the loss."""
+        if "loss" in logs:
+            logs |= self.throughput.since_last()
+        super().log(logs, start_time)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Evaluate the averaged weights if there are such, and leave the time it takes out of the speed of training."""
+        model: Any = self.model
+        with self.throughput.paused(), self.ema.swapped(model) if self.ema is not None else nullcontext():
+            return super().evaluate(*args, **kwargs)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Evaluate the loss, and what `dev_metrics` measures."""
+        output = super().evaluation_loop(*args, **kwargs)
+        if self.dev_metrics is not None and kwargs.get("metric_key_prefix") == "eval":
+            model: Any = self.model
+            metrics: Any = output.metrics
+            metrics |= {f"eval_{name}": value for name, value in self.dev_metrics(model).items()}
+        return output
 
     def compute_loss(
         self,
@@ -57,11 +161,19 @@ class TranslationTrainer(Seq2SeqTrainer):
         """Smooth the loss in training and leave padding out of it; evaluate as transformers does."""
         if not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        self.tokens_seen += int(inputs["attention_mask"].sum() + inputs["labels"].ne(-100).sum())
+        if self.word_dropout:
+            whole: Any = self.model  # `model` may be wrapped
+            inputs = drop_words(inputs, self.word_dropout, whole.config.pad_token_id)
+        if self.r_drop:
+            inputs = twice(inputs)
         outputs = model(
             **inputs,
             label_smoothing=self.label_smoothing,
+            r_drop=self.r_drop,
             skip_logits=True,
             num_items_in_batch=num_items_in_batch,
         )
-        return (outputs.loss, outputs) if return_outputs else outputs.loss
+        loss = outputs.loss
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * (self.accelerator.num_processes if self.args.n_gpu <= 1 else self.args.n_gpu)  # as stock does
+        return (loss, outputs) if return_outputs else loss

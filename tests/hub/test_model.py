@@ -27,7 +27,7 @@ def stock(tmp_path):
 
 def test_a_checkpoint_without_records_gets_an_honest_card(stock, tmp_path):
     shipment = stage_model(stock, "alice/stock", tmp_path / "stage")
-    assert not shipment.files.keys() & {"recipe.yaml", "training.json", "evaluation.json", "attention.png"}
+    assert not shipment.files.keys() & {"recipe.yaml", "manifest.json", "evaluation.json", "attention.png"}
     card = ModelCard.load(shipment.files["README.md"])
     assert (card.data.license, card.data.language, card.data.eval_results) == (None, None, None)
     assert card.data.pipeline_tag == "translation"

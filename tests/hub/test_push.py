@@ -19,7 +19,7 @@ CODE.pop("__init__.py")
 FILES = {
     *CODE,
     *(".gitattributes", "README.md", "attention.png", "model.safetensors", "config.json", "generation_config.json"),
-    *("tokenizer.json", "tokenizer_config.json", "recipe.yaml", "training.json", "evaluation.json"),
+    *("tokenizer.json", "tokenizer_config.json", "recipe.yaml", "manifest.json", "evaluation.json"),
 }
 
 
@@ -45,7 +45,7 @@ def test_sends_what_a_reader_needs_and_nothing_else(pushed, hub, checkpoint):
     weights = load(files["model.safetensors"])
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in weights)
-    for name in ("recipe.yaml", "training.json", "evaluation.json", "tokenizer.json"):
+    for name in ("recipe.yaml", "manifest.json", "evaluation.json", "tokenizer.json"):
         assert files[name] == (checkpoint / name).read_bytes()
     assert files["attention.png"].startswith(b"\x89PNG")
     assert not any(b"a secret" in content or ALICE.encode() in content for content in files.values())

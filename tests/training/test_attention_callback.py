@@ -20,6 +20,7 @@ from hf_attn_model.errors import UserError
 from hf_attn_model.study.curve import CURVE_FILE, read_curve, write_curve
 from hf_attn_model.study.measure import measure
 from hf_attn_model.study.pairs import textbook_pairs
+from hf_attn_model.text.tokenizer import train_tokenizer
 from hf_attn_model.training import train as training
 from hf_attn_model.training.attention_callback import AttentionCallback
 
@@ -116,7 +117,7 @@ def test_of_other_corpora_entropy_is_known(small_recipe, tmp_path):
 
 def test_it_serves_a_stock_trainer_and_ignores_what_happens_outside_of_a_training(textbook_recipe, tmp_path):
     pairs = [Pair("The ball is blue", "La bola es azul"), Pair("I love my dog", "Amo a mi perro")]
-    tokenizer = training.train_tokenizer([text for pair in pairs for text in (pair.source, pair.target)], 300)
+    tokenizer = train_tokenizer([text for pair in pairs for text in (pair.source, pair.target)], 300)
     model = training.build_model(textbook_recipe, tokenizer)
     ids = [{"input_ids": tokenizer(p.source).input_ids, "labels": tokenizer(p.target).input_ids} for p in pairs]
     trainer = Seq2SeqTrainer(

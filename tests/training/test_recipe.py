@@ -3,8 +3,9 @@ from dataclasses import fields
 import pytest
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.training.build import build_model, training_arguments
+from hf_attn_model.training.kernels import choose_kernels
 from hf_attn_model.training.recipe import Recipe, load_recipe, recipe_names, recipe_of
-from hf_attn_model.training.train import build_model, training_arguments
 
 
 class Vocabulary:
@@ -20,7 +21,7 @@ class Vocabulary:
 def test_recipes_of_the_package_hold_only_what_models_and_trainers_know(name, tmp_path):
     recipe = load_recipe(name, ["corpus=somewhere"])
     assert recipe.name == name
-    arguments = training_arguments(recipe, tmp_path)
+    arguments = training_arguments(recipe, tmp_path, choose_kernels())
     assert arguments.learning_rate == recipe.training["learning_rate"]
     assert arguments.load_best_model_at_end
     assert build_model(recipe, Vocabulary()).config.d_model == recipe.model["d_model"]
@@ -52,6 +53,9 @@ def test_overrides_are_numbers_where_people_write_numbers():
         ("textbook-en-es", ["max_tokens"], '"max_tokens" is no override: write key=value'),
         ("textbook-en-es", ["max_tokens=["], "recipe textbook-en-es"),
         ("textbook-en-es", ["label_smoothing=2"], "label_smoothing must lie in 0 to 1, got 2"),
+        ("textbook-en-es", ["bpe_dropout=1.5"], "bpe_dropout must lie in 0 to 1, got 1.5"),
+        ("textbook-en-es", ["r_drop=-1"], "r_drop must lie in 0 to"),
+        ("textbook-en-es", ["average=5", "ema_decay=0.9"], "set one of them to 0"),
         ("textbook-en-es", ["num_beams=0"], "num_beams must lie in"),
         ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got 'fast'"),
         ("textbook-en-es", ["training.per_device_train_batch_size=8"], "set max_tokens"),
@@ -86,7 +90,7 @@ def test_impossible_values_are_refused_when_they_are_used(override, message, tmp
 
     def use():
         build_model(recipe, Vocabulary())
-        training_arguments(recipe, tmp_path)
+        training_arguments(recipe, tmp_path, choose_kernels())
 
     with pytest.raises(UserError, match=message):
         use()

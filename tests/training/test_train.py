@@ -8,6 +8,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from hf_attn_model.errors import UserError
 from hf_attn_model.training import train as training
 from hf_attn_model.training.card import write_card
+from hf_attn_model.training.manifest import read_manifest
 from hf_attn_model.training.recipe import recipe_of
 
 
@@ -23,7 +24,7 @@ def test_leaves_the_best_checkpoint_loadable_from_the_folder(out, small_recipe):
     batch = tokenizer("one two three", text_target="drei zwei eins", return_tensors="pt")
     assert model(**batch).loss < torch.tensor(float(len(tokenizer))).log()
 
-    record = json.loads((out / training.TRAINING_FILE).read_text())
+    record = read_manifest(out)
     states = [json.loads(path.read_text()) for path in out.glob("checkpoint-*/trainer_state.json")]
     assert record["best_dev_loss"] == min(state["best_metric"] for state in states)
     assert record["steps"] == 24
@@ -59,7 +60,7 @@ def test_early_stopping_ends_a_training_that_gets_no_better(small_recipe, tmp_pa
     arguments = small_recipe.training | {"learning_rate": 0.0, "max_steps": 1000, "eval_steps": 2}
     recipe = replace(small_recipe, early_stopping_patience=3, training=arguments)
     out = training.train(recipe, tmp_path / "run")
-    assert json.loads((out / training.TRAINING_FILE).read_text())["steps"] == 2 * (1 + 3)
+    assert read_manifest(out)["steps"] == 2 * (1 + 3)
 
 
 def test_pairs_longer_than_the_limit_are_left_out_and_counted(small_recipe, tmp_path, capsys):
@@ -88,7 +89,7 @@ def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):
 
 def test_a_length_beyond_the_positions_is_refused(small_recipe, tmp_path):
     with pytest.raises(UserError, match="max_length=32 exceeds"):
-        training.train(replace(small_recipe, max_length=29), tmp_path / "run")
+        training.train(replace(small_recipe, max_length=31), tmp_path / "run")
 
 
 @pytest.mark.parametrize("resume", [False, True])

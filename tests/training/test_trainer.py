@@ -4,11 +4,16 @@ import pytest
 import torch
 from datasets import Dataset
 from small_models import V, make_model
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
+from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 
-from hf_attn_model.text.batches import LENGTH_STEP
+from hf_attn_model.model.dropout import Dropout
+from hf_attn_model.text.lengths import LENGTH_STEP
 from hf_attn_model.text.tokenizer import train_tokenizer
+from hf_attn_model.training.ema import EMACallback
+from hf_attn_model.training.kernels import Kernels
 from hf_attn_model.training.trainer import TranslationTrainer
+
+OWN = ("max_tokens", "label_smoothing", "r_drop", "word_dropout", "ema", "kernels")  # arguments of TranslationTrainer
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def pairs():
 def make_trainer(kind, pairs, folder, **changes):
     model = make_model()
     options = {"use_cpu": True, "report_to": [], "max_steps": 3, "disable_tqdm": True, "logging_steps": 1}
-    own = {key: changes.pop(key) for key in ("max_tokens", "label_smoothing") if key in changes}
+    own = {key: changes.pop(key) for key in OWN if key in changes}
     arguments = Seq2SeqTrainingArguments(str(folder), **(options | changes))
     tokenizer = train_tokenizer(["a b"], 300)
     collator = DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP)
@@ -47,6 +52,72 @@ def test_stock_label_smoothing_equals_ours(pairs, tmp_path):
     theirs = stock.compute_loss(stock.model.train(), dict(batch), num_items_in_batch=accumulated)
     loss = ours.compute_loss(ours.model.train(), dict(batch), num_items_in_batch=accumulated)
     torch.testing.assert_close(loss, theirs, atol=1e-5, rtol=0)
+
+
+def test_r_drop_trains_on_two_passes_and_counts_each_pair_once(pairs, tmp_path):
+    """Without dropout both passes are equal, and so is the loss; with it, passes that differ cost more."""
+    losses = {}
+    for dropout, r_drop in ((0.0, 0.0), (0.0, 3.0), (0.3, 0.0), (0.3, 3.0)):
+        trainer = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, r_drop=r_drop)
+        for module in trainer.model.modules():
+            if isinstance(module, Dropout):
+                module.p = dropout
+        batch = trainer.data_collator([pairs[i] for i in range(5)])
+        torch.manual_seed(0)
+        losses[dropout, r_drop] = trainer.compute_loss(trainer.model.train(), dict(batch), num_items_in_batch=19)
+    torch.testing.assert_close(losses[0.0, 3.0], losses[0.0, 0.0])
+    assert losses[0.3, 3.0] > losses[0.3, 0.0]
+
+
+def test_hidden_words_are_trained_on_but_not_evaluated(pairs, tmp_path):
+    hiding = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, word_dropout=1.0)
+    plain = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97)
+    assert hiding.evaluate()["eval_loss"] == plain.evaluate()["eval_loss"]
+    batch = hiding.data_collator([pairs[i] for i in range(5)])
+    hidden = hiding.compute_loss(hiding.model.train(), dict(batch))
+    assert hidden != plain.compute_loss(plain.model.train(), dict(batch))
+    unread = dict(batch) | {name: torch.zeros_like(batch[name]) for name in ("input_ids", "decoder_input_ids")}
+    torch.testing.assert_close(hidden, plain.compute_loss(plain.model, unread))
+
+
+def test_the_averaged_weights_are_evaluated(pairs, tmp_path):
+    ema = EMACallback(0.5)
+    trainer = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, ema=ema, learning_rate=0.1)
+    losses = {}
+
+    class Watch(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 3:
+                own = [parameter.clone() for parameter in trainer.model.parameters()]
+                losses["evaluated"] = trainer.evaluate()["eval_loss"]
+                assert all(map(torch.equal, own, trainer.model.parameters())), "evaluation has changed the weights"
+                trainer.ema = None
+                with ema.swapped(trainer.model):
+                    losses["averaged"] = trainer.evaluate()["eval_loss"]
+                losses["own"] = trainer.evaluate()["eval_loss"]
+                trainer.ema = ema
+
+    trainer.add_callback(Watch())
+    trainer.train()
+    assert losses["evaluated"] == losses["averaged"] != losses["own"]
+
+
+def test_the_kernels_are_used_in_training_alone(pairs, tmp_path):
+    kernels = Kernels(bf16=False, onednn=True, attention="eager", drop_by_bits=False)
+    trainer = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, kernels=kernels)
+    seen = []
+
+    class Watch(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            model = trainer.model
+            seen.append((torch.get_float32_matmul_precision(), model.config._attn_implementation))
+
+    trainer.add_callback(Watch())
+    before = torch.get_float32_matmul_precision(), trainer.model.config._attn_implementation
+    trainer.train()
+    assert set(seen) == {("medium", "eager")}
+    assert (torch.get_float32_matmul_precision(), trainer.model.config._attn_implementation) == before
+    assert before != ("medium", "eager")
 
 
 def test_evaluation_loss_is_not_smoothed(pairs, tmp_path):

@@ -1,0 +1,66 @@
+"""What a recipe leaves open is filled: the arguments of the Trainer, and a model with fresh weights."""
+
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainingArguments
+
+from ..errors import UserError
+from ..model import AttnConfig, AttnForConditionalGeneration
+from ..text.lengths import round_up
+from .kernels import Kernels
+from .recipe import Recipe
+
+
+def training_arguments(recipe: Recipe, out: Path, kernels: Kernels | None) -> Seq2SeqTrainingArguments:
+    """Fill what the recipe leaves open: evaluate, save and keep the best by dev loss; the precision of the kernels."""
+    given = recipe.training
+    steps = given.get("eval_steps", 500)
+    defaults = {
+        "eval_strategy": "steps",
+        "eval_steps": steps,
+        "save_steps": steps,
+        "save_total_limit": 2,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "per_device_eval_batch_size": 128,
+        "bf16": kernels is not None and kernels.bf16,
+        "use_cpu": not torch.accelerator.is_available(),
+        "report_to": ["tensorboard"],
+        "logging_nan_inf_filter": False,  # would hide what `DivergenceCallback` looks for, and wait for the device
+        "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,  # every step uses all of the model
+    }
+    try:
+        return Seq2SeqTrainingArguments(output_dir=str(out), **(defaults | given))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"recipe {recipe.name}: training: {error}") from error
+
+
+def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:
+    """Build the recipe's model with fresh weights for the tokenizer's vocabulary; `generate` searches as the recipe."""
+    try:
+        config = AttnConfig(
+            vocab_size=len(tokenizer),
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            decoder_start_token_id=tokenizer.pad_token_id,
+            **recipe.model,
+        )
+    except Exception as error:
+        raise UserError(f"recipe {recipe.name}: model: {' '.join(str(error).split())}") from error
+    padded = int(round_up(recipe.max_length))
+    if padded > config.max_position_embeddings:
+        raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
+    model = AttnForConditionalGeneration(config)
+    complete_search(model, recipe)
+    return model
+
+
+def complete_search(model: PreTrainedModel, recipe: Recipe) -> None:
+    """Give `generate` the search of the recipe where the model does not say how to search."""
+    settings = model.generation_config
+    if settings.num_beams is None:
+        settings.num_beams = recipe.num_beams
+    if settings.max_length is None:
+        settings.max_length = model.config.max_position_embeddings

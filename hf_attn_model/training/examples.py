@@ -1,0 +1,66 @@
+"""corpus of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
+
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from ..errors import UserError
+from ..text.corpora import load_corpus
+from ..text.resegmented import ResegmentedPairs
+from ..text.tokenizer import train_tokenizer
+from .recipe import Recipe
+
+
+def load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Read the training and dev pairs, and say what was read and what left out."""
+    pairs = []
+    for split in (recipe.train_split, recipe.dev_split):
+        corpus = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, split, config=recipe.config)
+        PartialState().print(corpus.summary())
+        pairs.append(corpus.dataset)
+    return pairs[0], pairs[1]
+
+
+def make_tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
+    """Learn the subwords of both languages from the training pairs."""
+    sentences = (text for column in ("source", "target") for text in pairs[column])
+    return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length)
+
+
+def training_examples(
+    recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokenizerBase, seed: int
+) -> Dataset | ResegmentedPairs:
+    """Tokenize the training pairs: once, or anew in every epoch."""
+    if not recipe.bpe_dropout:
+        return tokenize(pairs, tokenizer, recipe.max_length)
+    resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    _say_left_out(resegmented.left_out, recipe.max_length)
+    return resegmented
+
+
+def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+    """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens."""
+
+    def encode(batch: dict) -> dict:
+        source = tokenizer(batch["source"])
+        target = tokenizer(text_target=batch["target"])
+        return {"input_ids": source["input_ids"], "labels": target["input_ids"]}
+
+    encoded = pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="Tokenizing")
+    kept = encoded.filter(
+        lambda batch: [
+            max(len(source), len(target)) <= max_length
+            for source, target in zip(batch["input_ids"], batch["labels"], strict=True)
+        ],
+        batched=True,
+        desc="Filtering by length",
+    )
+    _say_left_out(len(encoded) - len(kept), max_length)
+    if not len(kept):
+        raise UserError(f"no pair is left: all are longer than max_length={max_length} tokens")
+    return kept
+
+
+def _say_left_out(pairs: int, max_length: int) -> None:
+    if pairs:
+        PartialState().print(f"left out {pairs:,} pairs longer than {max_length} tokens")

@@ -1,0 +1,71 @@
+"""Train in processes that kill themselves with SIGKILL, as `killed_training.py OUT@MOMENT...`, one for each OUT.
+
+The recipe lies in the folder around OUT. MOMENT is `in-step-N`, before the weights of step N change; `in-save-N`, with
+half of the files of checkpoint N written; `after-state-N`, with all but the last of them; `after-save-N`, with all.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from transformers import TrainerCallback
+
+from hf_attn_model.training import train as training
+from hf_attn_model.training.manifest import Manifest
+from hf_attn_model.training.recipe import recipe_of
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at(moment):
+    name, step = moment.rsplit("-", 1)
+    step = int(step)
+
+    def before(owner, method, state_of):
+        original = getattr(owner, method)
+
+        def killing(self, *args, **kwargs):
+            if state_of(self, *args).global_step == step:
+                kill()
+            return original(self, *args, **kwargs)
+
+        setattr(owner, method, killing)
+
+    if name == "in-step":
+        step -= 1  # steps done
+        before(TrainerCallback, "on_pre_optimizer_step", lambda callback, args, state, *rest: state)
+    elif name == "in-save":
+        before(training.TranslationTrainer, "_save_optimizer_and_scheduler", lambda trainer, *rest: trainer.state)
+    elif name == "after-state":
+        before(Manifest, "on_save", lambda callback, args, state, *rest: state)
+    elif name == "after-save":
+        on_save = Manifest.on_save
+
+        def killing(self, args, state, *rest, **kwargs):
+            on_save(self, args, state, *rest, **kwargs)
+            if state.global_step == step:
+                kill()
+
+        Manifest.on_save = killing
+
+
+def main():
+    torch.set_num_threads(1)
+    for order in sys.argv[1:]:
+        out, moment = order.split("@")
+        child = os.fork()
+        if child == 0:
+            kill_at(moment)
+            training.train(recipe_of(Path(out).parent), out)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), f"{order}: not killed"
+        assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+if __name__ == "__main__":
+    main()

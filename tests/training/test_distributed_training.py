@@ -1,0 +1,75 @@
+"""Two processes train what one process trains, and go on after an interruption as if there had been none."""
+
+import os
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+from ecosystem.launch import history, launch
+from safetensors.torch import load_file
+from torch.utils.data import DataLoader, IterableDataset, Sampler
+from training import replicas
+
+from hf_attn_model.text.batch_stream import TokenBatchStream
+from hf_attn_model.text.batches import TokenBatchSampler
+from hf_attn_model.training.trainer import TranslationTrainer
+
+
+class InTurns(Sampler, IterableDataset):
+    """The shares of all ranks for one process: at each step first the batch of rank 0, then that of rank 1."""
+
+    def __init__(self, kind, *args):
+        self.shares = [kind(*args, replicas.MAX_TOKENS, 42, 2, rank) for rank in (0, 1)]
+
+    def set_epoch(self, epoch):
+        for share in self.shares:
+            share.set_epoch(epoch)
+
+    def __len__(self):
+        return sum(map(len, self.shares))
+
+    def __iter__(self):
+        return chain.from_iterable(zip(*self.shares, strict=True))
+
+
+class OneProcess(TranslationTrainer):
+    def get_train_dataloader(self):
+        pairs, collator = self.train_dataset, self.data_collator
+        if isinstance(pairs, IterableDataset):
+            batches = InTurns(TokenBatchStream, pairs)
+            return DataLoader(batches, batch_size=None, collate_fn=collator)
+        sampler = InTurns(TokenBatchSampler, pairs.source_lengths, pairs.target_lengths)
+        return self.accelerator.prepare(DataLoader(pairs, batch_sampler=sampler, collate_fn=collator))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Folders that two processes leave."""
+    out, script = tmp_path_factory.mktemp("two"), Path(replicas.__file__)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(script.parents[1]), prepend=os.pathsep)  # where the tests' own modules are
+        launch("torch.distributed.run", "--standalone", "--nproc_per_node", 2, script, out)
+    return out
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(("name", "pairs"), [("data", replicas.Pairs), ("stream", replicas.Stream)])
+def test_two_processes_equal_one(two, tmp_path, name, pairs):
+    replicas.train(tmp_path, pairs(), OneProcess, 2 * replicas.ACCUMULATED)
+    losses = history(two / name, "loss")
+    assert len(losses) == replicas.STEPS
+    assert losses == pytest.approx(history(tmp_path, "loss"), abs=1e-5)
+    assert history(two / name, "grad_norm") == pytest.approx(history(tmp_path, "grad_norm"), abs=1e-5)
+    torch.testing.assert_close(weights(two / name), weights(tmp_path), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["data", "stream"])
+def test_two_processes_go_on_where_they_were_interrupted(two, name):
+    whole, resumed = two / f"{name}_with_dropout", two / f"{name}_resumed"
+    assert history(resumed, "loss") == history(whole, "loss")
+    torch.testing.assert_close(weights(resumed), weights(whole), atol=0, rtol=0)
+    assert history(whole, "loss") != history(two / name, "loss")  # dropout was on

@@ -44,14 +44,17 @@ def demo(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train a translator from a recipe."""
+    from accelerate import PartialState
+
     from .training.card import write_card
     from .training.recipe import load_recipe
     from .training.train import train as train_recipe
 
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     out = train_recipe(recipe, arguments.out, resume=arguments.resume)
-    write_card(out)
-    print(f"trained: {out}\nnext: hf-attn evaluate {out}")
+    if PartialState().is_main_process:
+        write_card(out)
+        print(f"trained: {out}\nnext: hf-attn evaluate {out}")
 
 
 def average(arguments: argparse.Namespace) -> None:

@@ -18,8 +18,10 @@ CORPORA = {
     "tatoeba-en-es": "tatoeba_en-es",
     "tatoeba-en-zh": "tatoeba_en-zh",
     "multi30k-en-de": "multi30k",
+    "multi30k-de-en": "multi30k",
+    "multi30k-en-fr": "multi30k",
 }
-COLUMNS = ["recipe", "parameters", "minutes", "tokens/s", "BLEU", "chrF", "exact match"]
+COLUMNS = ["recipe", "parameters", "minutes", "tokens/s", "BLEU", "chrF", "lowercased tokenised BLEU", "exact match"]
 
 
 def hf_attn(*arguments: str) -> None:
@@ -49,6 +51,7 @@ def measure(recipe: str, data: Path, runs: Path) -> list[str]:
         f"{training['tokens_per_second']:,}",
         f"{scores['bleu']:.2f}",
         f"{scores['chrf']:.2f}",
+        f"{scores['tokenized_bleu']:.2f}",
         f"{scores['exact_match']:.2f} %",
     ]
 

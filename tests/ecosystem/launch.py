@@ -28,7 +28,7 @@ def history(folder, key):
 
 
 def launch(*command, timeout=180):
-    """Run `python -m COMMAND` to its end; the test fails with its output if it fails or takes `timeout` seconds."""
+    """Run `python -m COMMAND` to its end, and return its output; the test fails if it fails or takes too long."""
     process = subprocess.Popen(
         [sys.executable, "-m", *map(str, command)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -43,6 +43,7 @@ def launch(*command, timeout=180):
         output, _ = process.communicate()
         pytest.fail(f"no end after {timeout} s\n{output}")
     assert process.returncode == 0, output
+    return output
 
 
 def kill(process):

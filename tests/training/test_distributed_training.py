@@ -1,6 +1,7 @@
 """Two processes train what one process trains, and go on after an interruption as if there had been none."""
 
 import os
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from ecosystem.launch import history, launch
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from training import replicas
+from transformers import AutoModelForSeq2SeqLM
 
 from hf_attn_model.text.batch_stream import TokenBatchStream
 from hf_attn_model.text.batches import TokenBatchSampler
+from hf_attn_model.training.manifest import read_manifest
 from hf_attn_model.training.trainer import TranslationTrainer
 
 
@@ -73,3 +76,15 @@ def test_two_processes_go_on_where_they_were_interrupted(two, name):
     assert history(resumed, "loss") == history(whole, "loss")
     torch.testing.assert_close(weights(resumed), weights(whole), atol=0, rtol=0)
     assert history(whole, "loss") != history(two / name, "loss")  # dropout was on
+
+
+def test_the_command_trains_in_several_processes_and_writes_once(small_recipe, tmp_path):
+    replace(small_recipe, r_drop=3.0, ema_decay=0.9).save(tmp_path)
+    command = ("-m", "hf_attn_model.cli", "train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
+    said = launch("torch.distributed.run", "--standalone", "--nproc_per_node", 2, *command)
+    assert said.count("trained:") == said.count("kernels:") == 1
+    manifest = read_manifest(tmp_path / "run")
+    assert manifest["finished"]
+    assert manifest["sessions"][0]["processes"] == 2
+    assert (tmp_path / "run" / "README.md").is_file()
+    AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "run")

@@ -24,7 +24,8 @@ def hardware() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} CPU cores ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+    unit = "CPU core" if cores == 1 else "CPU cores"
+    return f"{cores} {unit} ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ class Client:
             stdout=subprocess.PIPE,
             text=True,
             env=environment(home, endpoint),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
         )
 
     def start(self, *arguments, token=ALICE, **request):

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import time
 from itertools import count
 
 import pytest
@@ -54,7 +53,6 @@ def test_ctrl_c_during_the_upload(hub, client, repository, changed):
     client.start("push", changed, name)
     if hub.stalled.wait(timeout=60):
         client.process.send_signal(signal.SIGINT)
-        time.sleep(2)  # on a busy machine the signal may take long; the hub breaks off as soon as it goes on
     hub.go_on.set()
     status, _, error = client.finish()
     assert (status, error.endswith("hf-attn: interrupted\n")) == (130, True), error

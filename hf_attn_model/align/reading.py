@@ -85,7 +85,7 @@ class Reading:
         Raises:
             UserError: the file cannot be understood.
         """
-        path = _find(model, revision)
+        path = find_reading(model, revision)
         if path is None:
             return None
         try:
@@ -115,7 +115,7 @@ def _name(head: tuple[int, int | None]) -> str:
     return str(head[0]) if head[1] is None else f"{head[0]}:{head[1]}"
 
 
-def _find(model: str, revision: str | None) -> Path | None:
+def find_reading(model: str, revision: str | None = None) -> Path | None:
     """Find the file of a model in its folder, or else in its repository on the Hub."""
     if Path(model).is_dir():
         path = Path(model, READING_FILE)

@@ -1,7 +1,7 @@
 """What `hf-attn align` and `hf-attn heads` do."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..view.pictures import check_format
 from .choice import choose_reading, score_diagonal, score_reading
 from .corpus import Export, LiveModel, align_both_ways, align_pairs, open_origin
 from .formats import to_pharaoh, write_links
+from .known import PROFILES, known_heads
 from .pairs import GoldPair, Pair, read_gold, read_pairs
 from .reading import READING_FILE, Reading, parse_heads
 from .roles import profile_heads
@@ -75,7 +76,7 @@ def heads(arguments: argparse.Namespace) -> None:
     if Path(arguments.model).is_dir():
         names = {"dev": arguments.gold, "test": arguments.test}
         facts = {split: {"gold": names[split], **_facts(scores[split], len(gold[split]))} for split in gold}
-        reading.save(arguments.model, facts)
+        reading.save(arguments.model, facts | {PROFILES: [asdict(head) for head in known_heads(profiles)]})
         print(f"{Path(arguments.model, READING_FILE)}: hf-attn align reads it")
 
 

@@ -89,6 +89,8 @@ def test_heads_are_chosen_on_gold_and_used(translator, gold, tmp_path, capsys):
     heads(translator, "--gold", gold, "--test", gold, "--picture", tmp_path / "heads.png")
     said = capsys.readouterr().out
     saved = json.loads((translator / READING_FILE).read_text("utf-8"))
+    assert {(head["layer"], head["head"]) for head in saved["profiles"]} <= {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {"role", "aer", "step"} <= saved["profiles"][0].keys()
     reading = Reading.load(str(translator))
     assert f"chosen on dev: {reading}" in said
     assert saved["dev"]["sentences"] == saved["test"]["sentences"] == 7

@@ -70,32 +70,76 @@ def translate_to_ids(
     Raises:
         UserError: a sentence has more tokens than the model has positions.
     """
-    limit = getattr(model.config, "max_position_embeddings", sys.maxsize)  # T5 has no limit
     encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
-        if len(ids) > limit:
-            name = names[i] if names else f"sentence {i}"
-            raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
+        _check_length(model, names[i] if names else f"sentence {i}", ids)
 
-    ends = _end_ids(model, tokenizer)
     hypotheses = [[tokenizer.eos_token_id] for _ in sentences]
     by_length = sorted(encoded, key=lambda i: len(encoded[i]), reverse=True)  # the longest first: no late surprise
     with tqdm(total=len(encoded), desc="Translating", unit=" sentences", disable=not progress) as bar:
         for start in range(0, len(by_length), batch_size):
             chosen = by_length[start : start + batch_size]
-            batch = tokenizer.pad({"input_ids": [encoded[i] for i in chosen]}, return_tensors="pt")
-            longest = batch["input_ids"].shape[1]
-            with torch.inference_mode():
-                outputs = model.generate(  # type: ignore[operator]
-                    **batch.to(model.device),
-                    num_beams=num_beams,
-                    do_sample=False,
-                    max_length=min(2 * longest + 11, limit),  # the start mark counts
-                )
-            for i, ids in zip(chosen, outputs[:, 1:].tolist(), strict=True):
-                hypotheses[i] = _until_end(ids, ends)
+            found = _search(model, tokenizer, [encoded[i] for i in chosen], num_beams)
+            for i, ids in zip(chosen, found, strict=True):
+                hypotheses[i] = ids
             bar.update(len(chosen))
     return hypotheses
+
+
+def best_translations(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentence: str, count: int, *, num_beams: int = 5
+) -> list[list[int]]:
+    """Find the best translations of a sentence that a beam search ends with, the best first: their token ids.
+
+    Args:
+        model, tokenizer: see `translate_to_ids`.
+        sentence: an empty or blank one has a single translation, the end mark alone.
+        count: how many; the beam is at least as wide.
+        num_beams: width of the search.
+
+    Raises:
+        UserError: the sentence has more tokens than the model has positions, or `count` is less than 1.
+    """
+    if count < 1:
+        raise UserError(f"there is no best of {count} translations: give a number from 1 on")
+    if not sentence.strip():
+        return [[tokenizer.eos_token_id]]
+    ids = tokenizer(sentence)["input_ids"]
+    _check_length(model, "the sentence", ids)
+    return _search(model, tokenizer, [ids], max(num_beams, count), count)
+
+
+def _check_length(model: PreTrainedModel, name: str, ids: list[int]) -> None:
+    """Raise `UserError` for a sentence that the model cannot read."""
+    limit = _most_positions(model)
+    if len(ids) > limit:
+        raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
+
+
+def _most_positions(model: PreTrainedModel) -> int:
+    return getattr(model.config, "max_position_embeddings", sys.maxsize)  # T5 has no limit
+
+
+def _search(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sources: list[list[int]],
+    num_beams: int,
+    count: int = 1,
+) -> list[list[int]]:
+    """Translate sentences in one batch, into the `count` best hypotheses each, one after the other."""
+    batch = tokenizer.pad({"input_ids": sources}, return_tensors="pt")
+    longest = batch["input_ids"].shape[1]
+    with torch.inference_mode():
+        outputs = model.generate(  # type: ignore[operator]
+            **batch.to(model.device),
+            num_beams=num_beams,
+            num_return_sequences=count,
+            do_sample=False,
+            max_length=min(2 * longest + 11, _most_positions(model)),  # the start mark counts
+        )
+    ends = _end_ids(model, tokenizer)
+    return [_until_end(ids, ends) for ids in outputs[:, 1:].tolist()]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:

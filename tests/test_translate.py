@@ -4,7 +4,7 @@ from small_models import make_model
 
 from hf_attn_model.checkpoint import load_translator
 from hf_attn_model.errors import UserError
-from hf_attn_model.translate import translate, translate_to_ids
+from hf_attn_model.translate import best_translations, translate, translate_to_ids
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,25 @@ def test_a_folder_without_a_checkpoint_is_named(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="cannot load a translator from"):
         load_translator(place)
+
+
+def test_the_best_translations_are_those_of_the_beam(translator):
+    tokenizer = translator[1]
+    model = make_model(vocab_size=len(tokenizer))
+    source = tokenizer("two seven one", return_tensors="pt")
+    length = 2 * source["input_ids"].shape[1] + 10
+    for beams, count in ((3, 2), (1, 3)):  # the beam is at least as wide as the number asked for
+        found = best_translations(model, tokenizer, "two seven one", count, num_beams=beams)
+        several = {"num_beams": max(beams, count), "num_return_sequences": count, "max_new_tokens": length}
+        expected = tokenizer.batch_decode(model.generate(**source, **several), skip_special_tokens=True)
+        assert [tokenizer.decode(ids, skip_special_tokens=True) for ids in found] == expected
+        assert len(set(map(tuple, found))) == count
+
+
+def test_the_best_translations_of_little_and_of_too_much(translator):
+    model, tokenizer = translator
+    assert best_translations(model, tokenizer, " ", 3) == [[tokenizer.eos_token_id]]
+    with pytest.raises(UserError, match="best of 0"):
+        best_translations(model, tokenizer, "two", 0)
+    with pytest.raises(UserError, match=r"the sentence has \d+ tokens"):
+        best_translations(model, tokenizer, "two " * 100, 1)

@@ -15,8 +15,20 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "n
 
 
 def command() -> str:
-    """Return the command line of this process, such as `hf-attn train textbook-en-es --out runs/x`."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the command line of this process as one would type it, such as `hf-attn train textbook-en-es --out runs/x`.
+
+    Of several processes it begins with `torchrun --nproc_per_node 2`, and a script is named as it is seen from here.
+    """
+    program, processes = Path(sys.argv[0]), int(os.environ.get("WORLD_SIZE", 1))
+    if processes == 1 and program.name == "hf-attn":
+        return shlex.join(["hf-attn", *sys.argv[1:]])
+    launcher = ["python"] if processes == 1 else ["torchrun", "--nproc_per_node", str(processes)]
+    if program.name == "hf-attn" or program.absolute().is_relative_to(PACKAGE):
+        named = ["-m", f"{PACKAGE.name}.cli"]
+    else:
+        is_below = program.absolute().is_relative_to(Path.cwd())
+        named = [str(program.absolute().relative_to(Path.cwd()) if is_below else program.name)]
+    return shlex.join([*launcher, *named, *sys.argv[1:]])
 
 
 def hardware() -> str:

@@ -11,6 +11,7 @@ demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
 test: .venv/test
+	scripts/install_chromium.sh
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from .align.arguments import add_align_arguments, add_heads_arguments
-from .options import MODEL, add_beams, add_languages
+from .options import MODEL, PLACES, add_beams, add_head, add_languages, add_target
 from .study.verbs import add_ablate_arguments, add_curve_arguments
+from .view.verbs import add_view_arguments
 
-PLACES = ("encoder", "decoder", "cross")
 Verb = Callable[[argparse.Namespace], None]
 
 
@@ -72,22 +72,15 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     add_languages(one)
     add_beams(one)
 
-    one = parsers["view"]
-    one.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
-    one.add_argument("sentence", nargs="?", help="sentence to translate, after a model")
-    one.add_argument("--index", type=int, default=0, help="number of the sentence in the export; default: 0")
-    one.add_argument("--out", default="attention.png", help="picture; default: attention.png")
-    one.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
-    _add_head(one, place=None, number=None)
-    add_beams(one)
-
     one = parsers["explain"]
     one.add_argument("model", help=MODEL)
     one.add_argument("sentence", help="source sentence")
     one.add_argument("--word", required=True, help="whose attention: a source word (encoder) or a target word")
-    _add_head(one, place="encoder", number=0)
+    add_head(one, place="encoder", number=0)
+    add_target(one)
     add_beams(one)
 
+    add_view_arguments(parsers["view"])
     add_align_arguments(parsers["align"])
     add_heads_arguments(parsers["heads"])
     add_ablate_arguments(parsers["ablate"])
@@ -109,12 +102,3 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
-
-
-def _add_head(parser: argparse.ArgumentParser, place: str | None, number: int | None) -> None:
-    whole = "all three" if place is None else place
-    mean = "the mean over all" if number is None else str(number)
-    parser.add_argument("--place", choices=PLACES, default=place, help=f"default: {whole}")
-    parser.add_argument("--layer", type=int, default=number, help=f"counted from 0; default: {mean}")
-    parser.add_argument("--head", type=int, default=number, help=f"counted from 0; default: {mean}")
-    parser.add_argument("--target", help="look at this translation instead of the model's own")

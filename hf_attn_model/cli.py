@@ -191,24 +191,10 @@ def _say_exported(arguments: argparse.Namespace, metadata: dict[str, Any]) -> No
 
 
 def view(arguments: argparse.Namespace) -> None:
-    """Draw the attention of one sentence."""
-    from .checkpoint import load_translator
-    from .maps import force, open_maps
-    from .view.pictures import check_format, save_picture
+    """Show the attention of a sentence, as a picture or as a page to explore."""
+    from .view import verbs
 
-    check_format(arguments.out)
-    if arguments.sentence is not None:
-        model, tokenizer = load_translator(arguments.model)
-        (record,) = force(model, tokenizer, [arguments.sentence], [_translation(arguments, model, tokenizer)])
-    elif (Path(arguments.model) / "config.json").is_file():
-        raise UserError(f"{arguments.model} is a model: give a sentence to translate, too")
-    else:
-        maps = open_maps(arguments.model)
-        if not 0 <= arguments.index < len(maps):
-            raise UserError(f"--index {arguments.index}: {arguments.model} holds sentences 0 to {len(maps) - 1}")
-        record = maps[arguments.index]
-    save_picture(record, arguments.out, arguments.place, arguments.layer, arguments.head, not arguments.subwords)
-    print(f"{record.source}\n{record.target}\npicture: {arguments.out}")
+    verbs.view(arguments)
 
 
 def explain(arguments: argparse.Namespace) -> None:

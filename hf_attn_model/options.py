@@ -5,6 +5,7 @@ from typing import Any
 
 from .errors import UserError
 
+PLACES = ("encoder", "decoder", "cross")
 MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 
 
@@ -17,6 +18,20 @@ def add_languages(parser: argparse.ArgumentParser) -> None:
 def add_beams(parser: argparse.ArgumentParser) -> None:
     """Declare `--num-beams`, which `num_beams` reads."""
     parser.add_argument("--num-beams", type=int, help="1 is greedy search; default: as the model came, or 5")
+
+
+def add_head(parser: argparse.ArgumentParser, place: str | None, number: int | None) -> None:
+    """Declare `--place`, `--layer` and `--head`, with their defaults."""
+    whole = "all three" if place is None else place
+    mean = "the mean over all" if number is None else str(number)
+    parser.add_argument("--place", choices=PLACES, default=place, help=f"default: {whole}")
+    parser.add_argument("--layer", type=int, default=number, help=f"counted from 0; default: {mean}")
+    parser.add_argument("--head", type=int, default=number, help=f"counted from 0; default: {mean}")
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Declare `--target`."""
+    parser.add_argument("--target", help="look at this translation instead of the model's own")
 
 
 def typed_or_recipe_language(arguments: argparse.Namespace, side: str) -> str | None:

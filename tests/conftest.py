@@ -1,10 +1,11 @@
-"""What several rooms test with: a small corpus, its recipe, and a translator trained on it."""
+"""What several rooms test with: a small corpus, its recipe, a translator trained on it, and a browser."""
 
 import json
 import os
 
 import pytest
 import torch
+from browsing import launch_chromium
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
 torch.set_num_threads(1)
@@ -68,3 +69,10 @@ def translator_folder(corpus, tmp_path_factory):
     recipe = make_recipe(corpus, tmp_path_factory.mktemp("recipe"), max_steps=150, eval_steps=50)
     write_card(train(recipe, folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, or a skipped test."""
+    with launch_chromium() as browser:
+        yield browser

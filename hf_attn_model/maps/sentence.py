@@ -15,6 +15,8 @@ from ..errors import UserError
 from .words import SPECIAL_COLUMN, merge_words, shown_groups
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .stored import StoredMap
 
 PLACES = ("encoder", "decoder", "cross")
@@ -97,6 +99,20 @@ class SentenceMaps:
         merged = merge_words(weights, rows.word_of_token, columns.word_of_token, special)
         names = columns.word_names(special) + [SPECIAL_COLUMN] * (special == "column")
         return LabelledMap(merged, rows.word_names(special), names, *self._numbers(place))
+
+    def plot(
+        self, place: str = "cross", layer: int | None = None, head: int | None = None, merge_words: bool = True
+    ) -> Figure:
+        """Draw one place with matplotlib; see `view.heatmap.plot_attention`, also for what it raises."""
+        from ..view.heatmap import plot_attention
+
+        return plot_attention(self, place, layer, head, merge_words)
+
+    def _repr_html_(self) -> str:
+        """Show the maps in a notebook, as the page that `hf-attn view --out page.html` writes."""
+        from ..view.page import page_frame
+
+        return page_frame([self])
 
     def _map(self, place: str) -> np.ndarray | StoredMap:
         if place not in PLACES:

@@ -15,6 +15,7 @@ from .schema import FORMAT, METADATA, VERSION, Layout
 from .sentence import SentenceMaps
 from .shards import ROWS_PER_BATCH, Shard, read_notes
 
+MOST_SHOWN = 50  # sentences in a notebook
 AGAIN = "run the same hf-attn export again to mend it"
 
 
@@ -62,6 +63,14 @@ class Maps(Sequence[SentenceMaps]):
 
     def __iter__(self) -> Iterator[SentenceMaps]:
         return (self[i] for i in range(len(self)))
+
+    def _repr_html_(self) -> str:
+        """Show the first sentences in a notebook, as the page that `hf-attn view --out page.html` writes."""
+        from ..view.page import page_frame
+
+        shown = self[:MOST_SHOWN]
+        frame = page_frame(shown, source_error=self.metadata["largest_error"]) if shown else ""
+        return f"<p>{len(shown):,} of {len(self):,} sentences</p>{frame}"
 
     def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
         """Go through the record batches of a shard, as they are stored."""

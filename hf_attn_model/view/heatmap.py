@@ -36,6 +36,7 @@ def plot_attention(
     layer: int | None = None,
     head: int | None = None,
     merge_words: bool = True,
+    highest: float | None = None,
 ) -> Figure:
     """Draw the attention of one place.
 
@@ -44,6 +45,7 @@ def plot_attention(
         place: "encoder", "decoder" or "cross".
         layer, head: which one, counted from 0; `None` averages over all of them, and the title says so.
         merge_words: words as rows and columns, else tokens.
+        highest: weight of the darkest colour; the largest one shown unless given.
 
     Returns:
         a figure of its own, not known to pyplot: save it with `figure.savefig("map.png")`.
@@ -51,14 +53,18 @@ def plot_attention(
     Raises:
         UserError: there is no such place, layer or head.
     """
-    return _draw([_panel(record, place, layer, head, merge_words)])
+    return _draw([_panel(record, place, layer, head, merge_words)], highest)
 
 
 def plot_places(
-    record: SentenceMaps, layer: int | None = None, head: int | None = None, merge_words: bool = True
+    record: SentenceMaps,
+    layer: int | None = None,
+    head: int | None = None,
+    merge_words: bool = True,
+    highest: float | None = None,
 ) -> Figure:
     """Draw the places there are side by side on one colour scale; see `plot_attention`."""
-    return _draw([_panel(record, place, layer, head, merge_words) for place in record.places])
+    return _draw([_panel(record, place, layer, head, merge_words) for place in record.places], highest)
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def _list_numbers(numbers: Sequence[int]) -> str:
     return f"{first} to {last}" if list(numbers) == list(range(first, last + 1)) else ", ".join(map(str, numbers))
 
 
-def _draw(panels: list[_Panel]) -> Figure:
+def _draw(panels: list[_Panel], highest: float | None) -> Figure:
     """Draw heat maps side by side, their first rows level, with one colour scale for all."""
     lefts, rights, aboves, belows = zip(*(panel.margins for panel in panels), strict=True)
     widths, heights = zip(*(panel.size for panel in panels), strict=True)
@@ -154,7 +160,7 @@ def _draw(panels: list[_Panel]) -> Figure:
         return figure.add_axes(relative)
 
     families = font_families(label for panel in panels for label in (*panel.rows, *panel.columns))
-    highest = max(float(panel.weights.max()) for panel in panels)
+    highest = highest or max(float(panel.weights.max()) for panel in panels)
     x = 0.0
     for panel in panels:
         (left, right, _, _), (width, height) = panel.margins, panel.size

@@ -174,3 +174,19 @@ def test_pyplot_is_left_alone():
 def test_what_is_not_there_is_refused(choice, message):
     with pytest.raises(UserError, match=message):
         plot_attention(make_record(), **choice)
+
+
+def test_maps_draw_themselves():
+    """`maps[0].plot(...)` is the figure of `plot_attention`."""
+    (record,) = expected_records()[:1]
+    by_itself = record.plot("decoder", layer=1, head=2, merge_words=False)
+    expected = plot_attention(record, "decoder", 1, 2, merge_words=False)
+    pictures = [np.asarray(by_itself.axes[0].images[0].get_array()), np.asarray(expected.axes[0].images[0].get_array())]
+    np.testing.assert_array_equal(*pictures)
+    assert by_itself.axes[0].get_title(loc="left") == "decoder self-attention\nlayer 1, head 2"
+
+
+def test_the_darkest_colour_can_be_told():
+    (record,) = expected_records()[:1]
+    image = plot_attention(record, "cross", highest=1.0).axes[0].images[0]
+    assert image.get_clim() == (0, 1)

@@ -1,0 +1,11 @@
+"""One HTML file to look at attention with: no network, no server, opens from a disk.
+
+Reading order: `vectors` (queries, keys and values of a sentence) -> `numbers` (arrays as text, and what that costs in
+precision) -> `payload` (a sentence as JSON) -> `colours` -> `document` (the file around it) -> `write`. What runs in
+the browser lies in `assets/`: `page.html`, `page.css`, and the scripts in the order of `document.SCRIPTS`.
+"""
+
+from .vectors import SeenSentence, look_inside
+from .write import PAGE_SUFFIXES, page_frame, write_page
+
+__all__ = ["PAGE_SUFFIXES", "SeenSentence", "look_inside", "page_frame", "write_page"]

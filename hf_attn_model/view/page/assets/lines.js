@@ -1,0 +1,154 @@
+/* The two sentences of a place, one above the other, and lines between the words: who looks at whom. */
+
+const LEAST_AT_REST = 0.12; // weight from which on a line is drawn while nothing is followed
+
+const shownWords = { keys: [], queries: [] }; // elements, in the order of the columns and rows
+
+const SIDE_TITLES = {
+  encoder: ['Source', 'is looked at: keys', 'Source', 'looks: queries'],
+  decoder: ['Read so far', 'is looked at: keys', 'Translation', 'is written: queries'],
+  cross: ['Source', 'is looked at: keys', 'Translation', 'looks: queries'],
+};
+
+function buildPair() {
+  const map = mapOf();
+  const [keysTitle, keysSay, queriesTitle, queriesSay] = SIDE_TITLES[map.place];
+  const title = (id, text, says) => fill(byId(id), text, make('span', { className: 'quiet' }, ` ${says}`));
+  title('keys-title', keysTitle, keysSay);
+  title('queries-title', queriesTitle, queriesSay);
+  byId('place-says').textContent = PLACE_SAYS[map.place];
+  const [querySide, keySide] = map.sentence.sides(map.place);
+  shownWords.keys = buildWords(byId('keys'), map.columns, keySide, 'column');
+  shownWords.queries = buildWords(byId('queries'), map.rows, querySide, 'row');
+  drawPair();
+}
+
+/** Make a button for each word, with spaces where the sentence has them. */
+function buildWords(root, groups, side, axis) {
+  root.dir = direction(side.text);
+  root.lang = '';
+  const buttons = groups.map((group, position) => {
+    const button = make(
+      'button',
+      { type: 'button', className: 'word', tabIndex: position ? -1 : 0 },
+      word(group.label),
+    );
+    if (group.isSpecial) button.classList.add('special');
+    if (group.gap || !position) button.classList.add('gap');
+    const words = { row: null, column: null, isCell: false, [axis]: wordOf(side, group) };
+    button.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && change({ active: words }));
+    button.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && change({ active: null }));
+    button.addEventListener('blur', () => change({ active: null }));
+    const follow = () => {
+      change({ active: words });
+      const map = mapOf();
+      const { row, column } = locate(map, words);
+      say(
+        [...(row >= 0 ? looks(map, row, null) : []), ...(column >= 0 ? looks(map, null, column) : [])]
+          .map((part) => part.textContent)
+          .join(' '),
+      );
+    };
+    button.addEventListener('focus', follow);
+    button.addEventListener('click', follow);
+    return button;
+  });
+  fill(root, ...buttons);
+  return buttons;
+}
+
+let places = null; // where every word stands, measured once after each layout
+
+function measureWords() {
+  const box = byId('pair').getBoundingClientRect();
+  const spot = (element, isBelow) => {
+    const own = element.getBoundingClientRect();
+    return { x: own.left + own.width / 2 - box.left, y: (isBelow ? own.bottom : own.top) - box.top };
+  };
+  const keys = shownWords.keys.map((element) => spot(element, true));
+  const queries = shownWords.queries.map((element) => spot(element, false));
+  const isLine = (spots) => spots.every(({ y }) => Math.abs(y - spots[0].y) < 12);
+  places = { width: box.width, height: box.height, keys, queries, areLines: isLine(keys) && isLine(queries) };
+}
+
+function drawPair() {
+  places = null;
+  const shown = rowsShown(mapOf());
+  const hasSteps = state.step !== null && state.place !== 'encoder';
+  shownWords.queries.forEach((button, row) => {
+    button.disabled = row >= shown;
+    button.classList.toggle('now', hasSteps && row === shown - 1);
+  });
+  if (state.place === 'decoder')
+    shownWords.keys.forEach((button, column) => {
+      button.disabled = column > 0 && isHidden(mapOf(), shown - 1, column);
+    });
+  drawLines();
+}
+
+/** Tint the words and draw the lines of what is followed; at rest, all lines between sentences of one line each. */
+function drawLines() {
+  if (!places) measureWords();
+  const map = mapOf();
+  const { row, column } = locate(map, followed());
+  const hasRow = row >= 0 && row < rowsShown(map);
+  const width = map.columns.length;
+  const weight = (r, c) => map.weights[r * width + c];
+  tint(shownWords.keys, (c) => (hasRow && !isHidden(map, row, c) ? weight(row, c) : null), map.highest, column);
+  tint(
+    shownWords.queries,
+    (r) => (column >= 0 && r < rowsShown(map) && !isHidden(map, r, column) ? weight(r, column) : null),
+    map.highest,
+    row,
+  );
+  const canvas = byId('lines');
+  const ratio = Math.min(devicePixelRatio || 1, 2);
+  canvas.width = Math.round(places.width * ratio);
+  canvas.height = Math.round(places.height * ratio);
+  const pen = canvas.getContext('2d');
+  pen.scale(ratio, ratio);
+  const style = getComputedStyle(document.documentElement);
+  const line = (r, c, colour, least) => {
+    const share = weight(r, c) / (map.highest || 1);
+    if (share < least) return;
+    const [from, to] = [places.queries[r], places.keys[c]];
+    pen.globalAlpha = Math.min(1, 0.12 + 0.8 * share);
+    pen.lineWidth = 0.75 + 4.5 * share;
+    pen.strokeStyle = colour;
+    pen.beginPath();
+    pen.moveTo(from.x, from.y);
+    const bend = Math.max(18, (from.y - to.y) / 2);
+    pen.bezierCurveTo(from.x, from.y - bend, to.x, to.y + bend, to.x, to.y);
+    pen.stroke();
+  };
+  pen.lineCap = 'round';
+  if (!hasRow && column < 0) {
+    if (!places.areLines) return;
+    const quiet = style.getPropertyValue('--thread');
+    for (let r = 0; r < rowsShown(map); r += 1)
+      for (let c = 0; c < width; c += 1) if (weight(r, c) >= LEAST_AT_REST) line(r, c, quiet, 0);
+    return;
+  }
+  if (column >= 0) {
+    pen.setLineDash([1, 7]);
+    for (let r = 0; r < rowsShown(map); r += 1)
+      if (!hasRow || r !== row) line(r, column, style.getPropertyValue('--column'), 0.03);
+    pen.setLineDash([]);
+  }
+  if (hasRow) for (let c = 0; c < width; c += 1) line(row, c, style.getPropertyValue('--row'), 0.02);
+}
+
+/** Give each word the colour of its weight, or none; and mark the one followed. */
+function tint(buttons, weightOf, highest, followedOne) {
+  buttons.forEach((button, i) => {
+    const weight = weightOf(i);
+    const level = weight === null || weight < 0.01 * highest ? null : Palette.level(weight, highest, false);
+    button.style.backgroundColor = level === null ? '' : palette.weights.css[level];
+    button.style.color = level === null ? '' : palette.weights.ink[level];
+    button.classList.toggle('followed', i === followedOne);
+  });
+}
+
+watch('record place heads unit special theme printing', buildPair);
+watch('step size', drawPair);
+watch('active cell', drawLines);

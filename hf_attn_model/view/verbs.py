@@ -1,0 +1,143 @@
+"""`hf-attn view`: its arguments, and what it does: a picture of one sentence, or a page to explore."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+from ..options import add_beams, add_head, add_target, num_beams
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ..maps import Maps, SentenceMaps
+    from .page import SeenSentence
+
+PAGE_SUFFIXES = (".html", ".htm")  # as in `page.write`, which takes seconds to import
+ON_PAGES = ("first", "compare", "best")  # options that only pages have
+ON_PICTURES = ("place", "layer", "head", "subwords")  # what a page shows all of
+MOST = 500  # sentences of a page, unless more are asked for
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be typed after `hf-attn view`."""
+    parser.add_argument("model", metavar="MODEL|MAPS", help="a model, or the folder of an export")
+    parser.add_argument("sentence", nargs="?", help="sentence to translate, after a model")
+    parser.add_argument(
+        "--out", default="attention.png", help="picture (.png, .svg, .pdf) or page (.html); default: attention.png"
+    )
+    parser.add_argument("--index", type=int, help="number of a sentence in the export; default: 0, a page: all")
+    add_head(parser, place=None, number=None)
+    add_target(parser)
+    parser.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
+    parser.add_argument("--first", type=int, metavar="N", help=f"page: so many sentences of an export; default: {MOST}")
+    parser.add_argument("--compare", nargs="+", metavar="MODEL", help="page: other checkpoints, same translation")
+    parser.add_argument("--best", type=int, metavar="N", help="page: the N best translations of the beam")
+    add_beams(parser)
+
+
+def view(arguments: argparse.Namespace) -> None:
+    """Show the attention of a sentence, as a picture or as a page to explore."""
+    is_page = Path(arguments.out).suffix.lower() in PAGE_SUFFIXES
+    _check_options(arguments, is_page)
+    (_write_page if is_page else _draw_picture)(arguments)
+
+
+def _check_options(arguments: argparse.Namespace, is_page: bool) -> None:
+    """Refuse options that would not be heard."""
+    for name in ON_PICTURES if is_page else ON_PAGES:
+        if getattr(arguments, name) not in (None, False):
+            why = "a page shows all of it" if is_page else "it is for pages: --out page.html"
+            raise UserError(f"leave out --{name}: {why}")
+    is_model = (Path(arguments.model) / "config.json").is_file()
+    if arguments.sentence is None and is_model:
+        raise UserError(f"{arguments.model} is a model: give a sentence to translate, too")
+    for name in ("index", "first") if arguments.sentence is not None else ("compare", "best", "target", "num_beams"):
+        if getattr(arguments, name) is not None:
+            option = name.replace("_", "-")
+            why = "is for exports" if arguments.sentence is not None else "needs a model and a sentence"
+            raise UserError(f"leave out --{option}: it {why}")
+    if arguments.best is not None and (arguments.compare or arguments.target is not None):
+        raise UserError("--best compares translations of one model: leave out --compare and --target")
+    for name in ("first", "best"):
+        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
+            raise UserError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
+
+
+def _draw_picture(arguments: argparse.Namespace) -> None:
+    from .pictures import check_format, save_picture
+
+    check_format(arguments.out)
+    if arguments.sentence is None:
+        record = _sentence_of(arguments, arguments.index or 0)
+    else:
+        record = _look(arguments)[0][0].maps
+    save_picture(record, arguments.out, arguments.place, arguments.layer, arguments.head, not arguments.subwords)
+    print(f"{record.source}\n{record.target}\npicture: {arguments.out}")
+
+
+def _write_page(arguments: argparse.Namespace) -> None:
+    from ..align.known import read_known_heads
+    from ..maps import open_maps
+    from .page import write_page
+
+    if arguments.sentence is None:
+        maps = open_maps(arguments.model)
+        records = _records_of(arguments, maps)
+        heads = read_known_heads(maps.metadata["model"]) if Path(maps.metadata["model"]).is_dir() else []
+        facts = write_page(records, arguments.out, heads=heads, source_error=maps.metadata["largest_error"])
+    else:
+        seen, model = _look(arguments)
+        heads = read_known_heads(model.name_or_path, getattr(model.config, "_commit_hash", None))
+        facts = write_page(seen, arguments.out, heads=heads)
+        print(f"{seen[0].maps.source}\n" + "\n".join(dict.fromkeys(each.maps.target for each in seen)))
+    kept = "weights and the vectors they are made of" if facts.has_vectors else "weights"
+    print(f"page: {arguments.out}: {facts.sentences:,} sentences, {facts.bytes / 1e6:.1f} MB, {kept}")
+    if arguments.sentence is None and arguments.index is None and len(maps) > len(records):
+        print(f"{arguments.model} holds {len(maps):,} sentences: --first {len(maps)} would show all of them")
+
+
+def _records_of(arguments: argparse.Namespace, maps: "Maps") -> "Sequence[SentenceMaps]":
+    """Choose sentences of an export."""
+    if arguments.index is not None:
+        return [_sentence_of(arguments, arguments.index)]
+    most = arguments.first or MOST
+    return maps if len(maps) <= most else maps[:most]
+
+
+def _sentence_of(arguments: argparse.Namespace, index: int) -> "SentenceMaps":
+    """Find a sentence of an export."""
+    from ..maps import open_maps
+
+    maps = open_maps(arguments.model)
+    if not 0 <= index < len(maps):
+        raise UserError(f"--index {index}: {arguments.model} holds sentences 0 to {len(maps) - 1}")
+    return maps[index]
+
+
+def _look(arguments: argparse.Namespace) -> "tuple[list[SeenSentence], PreTrainedModel]":
+    """Look at a sentence: its translation, its best ones, or one translation through several checkpoints.
+
+    Returns:
+        what was seen, and the model that translated.
+    """
+    from ..checkpoint import load_translator
+    from ..translate import best_translations
+    from .page import look_inside
+
+    model, tokenizer = load_translator(arguments.model)
+    sentence, count = arguments.sentence, arguments.best or 1
+    targets: Sequence[Any] = [arguments.target]
+    if arguments.target is None:
+        targets = best_translations(model, tokenizer, sentence, count, num_beams=num_beams(arguments, model))
+    names = [Path(arguments.model).name]
+    if arguments.best is not None:
+        names = [f"translation {number}" for number in range(1, len(targets) + 1)]
+    seen = look_inside(model, tokenizer, [sentence] * len(targets), targets, names)
+    for other in arguments.compare or ():
+        its_model, its_tokenizer = load_translator(other)
+        has_same_ids = its_tokenizer.get_vocab() == tokenizer.get_vocab()
+        again = targets if has_same_ids else [seen[0].maps.target]
+        seen += look_inside(its_model, its_tokenizer, [sentence], again, [Path(other).name])
+    return seen, model

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from .align.arguments import add_align_arguments, add_heads_arguments
 from .options import MODEL, PLACES, add_beams, add_head, add_languages, add_target
-from .study.verbs import add_ablate_arguments, add_curve_arguments
+from .study.verbs import add_ablate_arguments, add_curve_arguments, add_film_arguments
 from .view.verbs import add_view_arguments
 
 Verb = Callable[[argparse.Namespace], None]
@@ -85,6 +85,7 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     add_heads_arguments(parsers["heads"])
     add_ablate_arguments(parsers["ablate"])
     add_curve_arguments(parsers["curve"])
+    add_film_arguments(parsers["film"])
 
     one = parsers["push"]
     one.add_argument("model", help="folder of a checkpoint")

@@ -245,6 +245,13 @@ def curve(arguments: argparse.Namespace) -> None:
     verbs.curve(arguments)
 
 
+def film(arguments: argparse.Namespace) -> None:
+    """Show one sentence at every measured step of a training, as a film or as a page."""
+    from .study import verbs
+
+    verbs.film(arguments)
+
+
 def push(arguments: argparse.Namespace) -> None:
     """Share a translator on the Hub, and with it its attention."""
     from .hub.push import push as push_model
@@ -261,7 +268,7 @@ def push(arguments: argparse.Namespace) -> None:
         print(f"next: hf-attn translate {arguments.repo} {shlex.quote(arguments.sentence or '...')}")
 
 
-VERBS = (demo, train, average, evaluate, translate, export, view, explain, align, heads, ablate, curve, push)
+VERBS = (demo, train, average, evaluate, translate, export, view, explain, align, heads, ablate, curve, film, push)
 
 
 def _lines(file: str | None) -> Iterator[str]:

@@ -14,9 +14,11 @@ from .training.evaluate import evaluate, save_scores
 from .training.manifest import is_trained
 from .training.recipe import Recipe, load_recipe, recipe_of
 from .training.train import train
+from .view.page import write_page
 from .view.pictures import save_picture
 
 SENTENCES_WITH_MAPS = 200
+PAGE = "attention.html"
 PICTURES = 3  # the test split begins with the sentences of the tutorials
 
 
@@ -55,10 +57,12 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     print("\n3. Writing their attention, and pictures of it")
     maps_folder = folder / "maps"
     export_attention(model, tokenizer, list(zip(sources, translations, strict=False)), maps_folder, overwrite=True)
+    maps = open_maps(maps_folder)
     pictures = []
-    for record in open_maps(maps_folder)[:PICTURES]:
+    for record in maps[:PICTURES]:
         pictures.append(folder / "pictures" / f"{record.source.lower().rstrip('.').replace(' ', '-')}.png")
         save_picture(record, pictures[-1])
+    write_page(maps, folder / PAGE)
     _say_what_was_made(folder, maps_folder, pictures, len(sources))
 
 
@@ -78,6 +82,7 @@ def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences
         folder: "checkpoint and tokenizer: AutoModelForSeq2SeqLM.from_pretrained loads them",
         folder / "README.md": "model card, with everything measured",
         maps: f"attention of {sentences} sentences: hf_attn_model.maps.store.open_maps reads it",
+        folder / PAGE: "the same as a page to explore: open it in a browser",
         **{picture: "the three places of attention" for picture in pictures},
     }
     print("\nMade:")
@@ -87,5 +92,6 @@ def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences
     print("\nTry next:")
     print(f'    {here}hf-attn translate {folder} "The red house is small"')
     print(f'    {here}hf-attn explain {folder} "The ball is blue" --word blue')
-    print(f'    {here}hf-attn view {folder} "My cat sleeps in the garden" --out cat.png')
+    print(f'    {here}hf-attn view {folder} "My cat sleeps in the garden" --out cat.html')
+    print(f"    {here}hf-attn film {folder} --out film.gif")
     print(f"    {here}tensorboard --logdir {folder}")

@@ -8,6 +8,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from hf_attn_model.demo import run_demo
 from hf_attn_model.errors import UserError
 from hf_attn_model.maps import open_maps
+from hf_attn_model.study.curve import read_curve
 from hf_attn_model.text.textbook import dataset
 from hf_attn_model.training import train as training
 from hf_attn_model.training.recipe import load_recipe
@@ -39,7 +40,9 @@ def test_leaves_everything_that_can_be_looked_at(small_demo, capsys):
     assert sources[:3] == ["The ball is blue", "The black cat drank the milk", "I love my dog"]
     pictures = sorted(path.name for path in (folder / "pictures").iterdir())
     assert pictures == ["i-love-my-dog.png", "the-ball-is-blue.png", "the-black-cat-drank-the-milk.png"]
-    for path in (folder, folder / "maps", *(folder / "pictures").iterdir()):
+    assert '"The ball is blue"' in (folder / "attention.html").read_text()
+    assert [record["step"] for record in read_curve(folder)] == [0, 2, 4]
+    for path in (folder, folder / "maps", folder / "attention.html", *(folder / "pictures").iterdir()):
         assert str(path) in out, "the demo says what it made"
     assert "Try next" in out
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import UserError
 
 CURVE_FILE = "attention.jsonl"
-Record = dict[str, Any]  # step, epoch, what `measure` returns, and under `probe` what `measure_one` returns
+Record = dict[str, Any]  # step, epoch, what `measure` returns, `probe`: what `measure_one` returns, and `frame`
 
 
 def read_curve(folder: str | os.PathLike) -> list[Record]:

@@ -78,6 +78,12 @@ def measure_one(
     return {place: looks_of(word_map) for place, word_map in word_maps_of(record, pair).items()}
 
 
+def look_at(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pair: Pair) -> SentenceMaps:
+    """Read the maps of a single sentence pair, with its words as the pair counts them."""
+    (record,) = _read(model, tokenizer, [pair], 1)
+    return record
+
+
 def _read(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], batch_size: int
 ) -> Iterator[SentenceMaps]:

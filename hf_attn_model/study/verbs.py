@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..options import MODEL, add_beams, add_languages, check_beams, language, num_beams, required
+from ..options import MODEL, add_beams, add_head, add_languages, check_beams, language, num_beams, required
 
 
 def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,16 @@ def add_curve_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be typed after `hf-attn curve`."""
     parser.add_argument("folder", help="of a training with watch_attention=256")
     parser.add_argument("--out", default="curve.png", help="picture: .png, .svg or .pdf; default: curve.png")
+
+
+def add_film_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be typed after `hf-attn film`."""
+    parser.add_argument("folder", help="of a training with watch_attention=256")
+    parser.add_argument(
+        "--out", default="film.gif", help="film (.gif) or page with a slider (.html); default: film.gif"
+    )
+    add_head(parser, place=None, number=None)
+    parser.add_argument("--subwords", action="store_true", help="label by subwords instead of words")
 
 
 def ablate(arguments: argparse.Namespace) -> None:
@@ -83,3 +93,26 @@ def curve(arguments: argparse.Namespace) -> None:
     records = read_curve(arguments.folder)
     save_curve(records, arguments.out)
     print(f"{len(records)} steps measured, {records[0]['step']} to {records[-1]['step']}\npicture: {arguments.out}")
+
+
+def film(arguments: argparse.Namespace) -> None:
+    """Show one sentence at every measured step of a training, as a film or as a page."""
+    from ..view.film import FILM_SUFFIX, save_film
+    from ..view.page import PAGE_SUFFIXES, write_page
+    from .curve import read_curve
+    from .frames import read_frames
+
+    suffix = Path(arguments.out).suffix.lower()
+    if suffix not in (FILM_SUFFIX, *PAGE_SUFFIXES):
+        raise UserError(f"{arguments.out}: films end in {FILM_SUFFIX}, pages in {PAGE_SUFFIXES[0]}")
+    choice = {"place": arguments.place, "layer": arguments.layer, "head": arguments.head}
+    frames = read_frames(read_curve(arguments.folder))
+    if suffix == FILM_SUFFIX:
+        save_film(frames, arguments.out, **choice, merge_words=not arguments.subwords)
+    else:
+        for name, value in (choice | {"subwords": arguments.subwords or None}).items():
+            if value is not None:
+                raise UserError(f"leave out --{name}: a page shows all of it")
+        write_page(frames, arguments.out, is_film=True)
+    print(f"{frames[0].source}\n{frames[0].target}\n{len(frames)} frames, {frames[0].id} to {frames[-1].id}")
+    print(f"film: {arguments.out}")

@@ -16,7 +16,8 @@ from transformers import (
 
 from ..align.pairs import Pair
 from ..study.curve import CURVE_FILE, Record, read_curve, write_curve
-from ..study.measure import measure, measure_one
+from ..study.frames import FRAME, to_frame
+from ..study.measure import look_at, measure, measure_one
 from ..study.pairs import RolePair
 
 
@@ -24,12 +25,13 @@ class AttentionCallback(TrainerCallback):
     """Measure attention before the first step, at every evaluation and at every checkpoint; for any Trainer.
 
     The records go to `attention.jsonl` in the output folder (`study.curve` reads it, `view.curves` draws it), and
-    their main numbers to TensorBoard, as a run called "attention", where the Trainer reports there. Measuring draws no
-    random numbers of the training and leaves the model as it was. Resumed, a training goes on with its own records.
+    their main numbers to TensorBoard, as a run called "attention", where the Trainer reports there. A record also
+    keeps the maps of one pair, of which `study.frames` and `view.film` make a film. Measuring draws no random numbers
+    of the training and leaves the model as it was. Resumed, a training goes on with its own records.
 
     Args:
         pairs: held-out pairs of one kind, which decides what is measured; see `measure`.
-        probe: one more pair, recorded by itself.
+        probe: one more pair, recorded by itself; the film shows it, or without it the first of the pairs.
         batch_size: pairs in a forward pass.
     """
 
@@ -83,6 +85,7 @@ class AttentionCallback(TrainerCallback):
         record |= measure(model, processing_class, self.pairs, batch_size=self.batch_size)
         if self.probe is not None:
             record["probe"] = measure_one(model, processing_class, self.probe)
+        record[FRAME] = to_frame(look_at(model, processing_class, self.probe or self.pairs[0]))
         self.records.append(record)
         if state.is_world_process_zero:
             write_curve(str(args.output_dir), self.records)

@@ -18,6 +18,7 @@ from transformers import (
 from hf_attn_model.align.pairs import Pair
 from hf_attn_model.errors import UserError
 from hf_attn_model.study.curve import CURVE_FILE, read_curve, write_curve
+from hf_attn_model.study.frames import read_frames
 from hf_attn_model.study.measure import measure
 from hf_attn_model.study.pairs import textbook_pairs
 from hf_attn_model.text.tokenizer import train_tokenizer
@@ -44,6 +45,10 @@ def test_a_training_is_measured_from_the_first_step_on_and_does_not_feel_it(text
     assert [record["step"] for record in records] == [0, 2, 4, 5]  # initialisation, evaluations, the last checkpoint
     assert all(record["sentences"] == 13 for record in records)
     assert {"entropy", "alignment", "relevance", "probe"} <= records[0].keys()
+    frames = read_frames(records)
+    assert [frame.id for frame in frames] == ["step 0", "step 2", "step 4", "step 5"]
+    assert {frame.source for frame in frames} == {"The black cat drank the milk"}
+    assert (frames[0].place("cross") != frames[1].place("cross")).any()
     assert records[0]["entropy"] != records[1]["entropy"]
 
     plain = training.train(replace(textbook_recipe, watch_attention=0), tmp_path / "plain")
@@ -111,7 +116,7 @@ def test_of_other_corpora_entropy_is_known(small_recipe, tmp_path):
     recipe = replace(small_recipe, watch_attention=5, training=small_recipe.training | {"max_steps": 3})
     records = read_curve(training.train(recipe, tmp_path / "run"))
     assert [record["step"] for record in records] == [0, 3]
-    assert set(records[0]) == {"step", "epoch", "sentences", "entropy"}
+    assert set(records[0]) == {"step", "epoch", "sentences", "entropy", "frame"}
     assert records[0]["sentences"] == 5
 
 

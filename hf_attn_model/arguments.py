@@ -87,11 +87,17 @@ def build_parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     add_curve_arguments(parsers["curve"])
     add_film_arguments(parsers["film"])
 
+    one = parsers["app"]
+    one.add_argument("model", help=MODEL)
+    one.add_argument("--port", type=int, help="of this machine; default: the first free one from 7860 on")
+    add_beams(one)
+
     one = parsers["push"]
     one.add_argument("model", help="folder of a checkpoint")
     one.add_argument("repo", help="user/name on the Hub; made if need be")
     one.add_argument("--private", action="store_true", help="nobody else may see it")
     one.add_argument("--dataset", metavar="MAPS", help="folder of an export, for the data set user/name-attention")
+    one.add_argument("--space", action="store_true", help="a Space of the same name, too: the app of the model")
     one.add_argument("--sentence", metavar="TEXT", help="drawn on the card; default: one in English, if that is read")
     one.add_argument("--dry-run", action="store_true", help="only list what would go up")
     return parser

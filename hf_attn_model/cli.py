@@ -252,14 +252,24 @@ def film(arguments: argparse.Namespace) -> None:
     verbs.film(arguments)
 
 
+def app(arguments: argparse.Namespace) -> None:
+    """Serve a page on which one types sentences and looks at their attention."""
+    from .app import launch_app
+    from .options import check_beams
+
+    check_beams(arguments)
+    launch_app(arguments.model, num_beams=arguments.num_beams, port=arguments.port)
+
+
 def push(arguments: argparse.Namespace) -> None:
-    """Share a translator on the Hub, and with it its attention."""
+    """Share a translator on the Hub, and with it its attention and its app."""
     from .hub.push import push as push_model
 
     push_model(
         arguments.model,
         arguments.repo,
         maps=arguments.dataset,
+        space=arguments.space,
         private=arguments.private,
         sentence=arguments.sentence,
         dry_run=arguments.dry_run,
@@ -268,7 +278,7 @@ def push(arguments: argparse.Namespace) -> None:
         print(f"next: hf-attn translate {arguments.repo} {shlex.quote(arguments.sentence or '...')}")
 
 
-VERBS = (demo, train, average, evaluate, translate, export, view, explain, align, heads, ablate, curve, film, push)
+VERBS = (demo, train, average, evaluate, translate, export, view, explain, align, heads, ablate, curve, film, app, push)
 
 
 def _lines(file: str | None) -> Iterator[str]:

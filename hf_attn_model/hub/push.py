@@ -1,4 +1,4 @@
-"""Push a model, and with it its attention, to the Hub: collect -> show or upload."""
+"""Push a model, and with it its attention and its app, to the Hub: collect -> show or upload."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..training.card import PICTURE
 from .dataset import check_maps, stage_maps
 from .model import check_checkpoint, left_out, stage_model
+from .space import stage_space
 from .upload import check_login, prepare_repository, upload
 
 
@@ -18,11 +19,12 @@ def push(
     repo_id: str,
     *,
     maps: str | Path | None = None,
+    space: bool = False,
     private: bool = False,
     sentence: str | None = None,
     dry_run: bool = False,
 ) -> None:
-    """Send a checkpoint to the model repository `repo_id`, and an export to the data set `repo_id`-attention.
+    """Send a checkpoint to the model repository `repo_id`, an export to the data set `repo_id`-attention, and an app.
 
     What goes up and what does not is printed first. Each repository changes in one commit, or not at all.
 
@@ -30,6 +32,7 @@ def push(
         model: a folder made by `hf-attn train` or any `save_pretrained`.
         repo_id: `user/name`; made if need be.
         maps: a folder made by `hf-attn export`.
+        space: make the Space `repo_id`, too, which serves the app of the model.
         private: new repositories are private; one that exists and is public is refused.
         sentence: drawn on the card with its translation; by default an English one, if the model reads English.
         dry_run: only print the lists, without token or network.
@@ -48,6 +51,8 @@ def push(
         shipments = [stage_model(model, repo_id, Path(stage, "model"), sentence)]
         if attention is not None:
             shipments.append(stage_maps(attention, maps_id, model, repo_id, Path(stage, "maps")))
+        if space:
+            shipments.append(stage_space(model, repo_id, Path(stage, "space")))
         for shipment in shipments:
             print(shipment.listing())
         print(f"left out: {', '.join(left_out(model, shipments[0])) or 'nothing'}")

@@ -12,7 +12,7 @@ class Shipment:
 
     Attributes:
         repo_id: `user/name`.
-        repo_type: "model" or "dataset".
+        repo_type: "model", "dataset" or "space".
         files: for each path in the repository the file that goes there.
         owned: patterns of what a push writes; such files of an earlier push that are not in this one are removed.
     """

@@ -32,7 +32,11 @@ def prepare_repository(shipment: Shipment, private: bool) -> str:
     """
     with _refusals_in_one_line(f"cannot push to {shipment.repo_id}"):
         url = HfApi().create_repo(
-            shipment.repo_id, repo_type=shipment.repo_type, private=private or None, exist_ok=True
+            shipment.repo_id,
+            repo_type=shipment.repo_type,
+            private=private or None,
+            exist_ok=True,
+            space_sdk="gradio" if shipment.repo_type == "space" else None,
         )
         if private and not HfApi().repo_info(shipment.repo_id, repo_type=shipment.repo_type).private:
             raise UserError(f"{url} is public: make it private in its settings, or push without --private")

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 USERS = {"hf_alice": "alice", "hf_bob": "bob", "hf_alice_reads": "alice"}  # token -> user
 READERS = {"hf_alice_reads"}  # tokens without write permission
 LARGE = {".safetensors", ".arrow", ".png"}  # stored as LFS objects
-API = r"(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+)"
-REPOSITORY = r"(?:(?P<kind>datasets)/)?(?P<repo>[^/]+/[^/]+)"
+API = r"(?P<kind>models|datasets|spaces)/(?P<repo>[^/]+/[^/]+)"
+REPOSITORY = r"(?:(?P<kind>datasets|spaces)/)?(?P<repo>[^/]+/[^/]+)"
 
 
 class Refusal(Exception):
@@ -118,6 +118,8 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.read())
         owner, kind = asked["organization"] or self.user(), asked.get("type", "model") + "s"
         self.check_writer(owner)
+        if kind == "spaces" and "sdk" not in asked:
+            raise Refusal(400, "Space SDK is required")
         repo = f"{owner}/{asked['name']}"
         url = f"{self.server.url}/{repo}" if kind == "models" else f"{self.server.url}/{kind}/{repo}"
         with self.server.lock:

@@ -30,7 +30,7 @@ class Hub(ThreadingHTTPServer):
     """The server; `with Hub() as hub:` serves at `hub.url`.
 
     Attributes:
-        repositories: (kind, id) -> `Repository`, with kind "models" or "datasets".
+        repositories: (kind, id) -> `Repository`, with kind "models", "datasets" or "spaces".
         requests: what was asked for, in order: "METHOD path".
         cut: "lfs", "commit" or "all": break the connection in the middle of such requests, until set to None.
         stall: uploads wait half-way, which sets `stalled`, for `go_on`, and then break off.

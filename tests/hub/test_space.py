@@ -1,0 +1,104 @@
+"""`hf-attn push --space`: what goes up, and that it runs as it lies there."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from gradio_client import Client as AppClient
+from hub.client import environment
+from huggingface_hub import RepoCard
+
+import hf_attn_model
+from hf_attn_model.checkpoint import load_translator
+from hf_attn_model.hub.space import GRADIO, PACKAGE, requirements
+from hf_attn_model.translate import translate
+
+
+@pytest.fixture(scope="module")
+def pushed(hub, client, checkpoint):
+    """The files of the Space, and what was printed."""
+    status, out, err = client.run("push", checkpoint, "alice/seen", "--space")
+    assert status == 0, err
+    return hub.files("spaces", "alice/seen"), out
+
+
+def test_the_space_holds_the_app_the_package_and_nothing_else(pushed):
+    files, out = pushed
+    package = {name.removeprefix("hf_attn_model/"): content for name, content in files.items() if "/" in name}
+    here = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*") if path.is_file()}
+    assert package == {name: path.read_bytes() for name, path in here.items() if "__pycache__" not in name}
+    assert files.keys() - {f"hf_attn_model/{name}" for name in package} == {
+        *("app.py", "requirements.txt", "README.md", ".gitattributes")
+    }
+    assert "spaces/alice/seen" in out
+
+
+def test_the_card_tells_the_hub_how_to_run_it(pushed, tmp_path):
+    card = RepoCard(pushed[0]["README.md"].decode())
+    assert card.data.sdk == "gradio"
+    assert card.data.app_file == "app.py"
+    assert card.data.models == ["alice/seen"]
+    assert card.data.sdk_version == GRADIO == version("gradio")
+    assert "https://huggingface.co/alice/seen" in card.text
+
+
+def test_requirements_are_what_runs_here():
+    lines = requirements()
+    assert f"transformers=={version('transformers')}" in lines
+    assert not any("gradio" in line or "pytest" in line or "+" in line for line in lines)
+    declared = re.search(r"^dependencies = \[(.*?)^\]", Path("pyproject.toml").read_text(), re.M | re.S)[1]
+    assert len(lines) == declared.count('"') // 2
+
+
+def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, hub, checkpoint, tmp_path):
+    for name, content in pushed[0].items():
+        path = tmp_path / "space" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    where = [sys.executable, "-c", "import hf_attn_model; print(hf_attn_model.__file__)"]
+    found = subprocess.run(where, cwd=tmp_path / "space", check=True, capture_output=True, text=True).stdout
+    assert Path(found.strip()).parent == tmp_path / "space" / "hf_attn_model" != Path(hf_attn_model.__file__).parent
+    variables = environment(tmp_path / "home", hub.url) | {"GRADIO_ANALYTICS_ENABLED": "False"}
+    app = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=tmp_path / "space",
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        translation, _, page = AppClient(address(app), verbose=False).predict("two three", api_name="/look")
+        model, tokenizer = load_translator(str(checkpoint))
+        assert [translation] == translate(model, tokenizer, ["two three"], num_beams=2)
+        assert "<iframe" in page
+    finally:
+        app.terminate()
+        app.wait(timeout=30)
+
+
+def address(app):
+    """Read where an app serves off what it prints."""
+    end = time.monotonic() + 120
+    os.set_blocking(app.stdout.fileno(), False)
+    said = ""
+    while app.poll() is None and time.monotonic() < end:
+        said += app.stdout.read() or ""
+        if found := re.search(r"http://\S+", said):
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError(said)
+
+
+def test_a_dry_run_lists_the_space(hub, client, checkpoint):
+    before = len(hub.requests)
+    status, out, _ = client.run("push", checkpoint, "alice/listed", "--space", "--dry-run")
+    assert status == 0
+    assert "space alice/listed:" in out
+    assert "hf_attn_model/view/page/assets/page.css" in out
+    assert len(hub.requests) == before

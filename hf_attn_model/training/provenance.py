@@ -15,7 +15,7 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "n
 
 
 def command() -> str:
-    """Return the command line of this process as one would type it, such as `hf-attn train textbook-en-es --out runs/x`.
+    """Return the command line of this process, to be typed again: `hf-attn train textbook-en-es --out runs/x`.
 
     Of several processes it begins with `torchrun --nproc_per_node 2`, and a script is named as it is seen from here.
     """

@@ -89,7 +89,7 @@ def _write_page(arguments: argparse.Namespace) -> None:
         facts = write_page(records, arguments.out, heads=heads, source_error=maps.metadata["largest_error"])
     else:
         seen, model = _look(arguments)
-        heads = read_known_heads(model.name_or_path, getattr(model.config, "_commit_hash", None))
+        heads = read_known_heads(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
         facts = write_page(seen, arguments.out, heads=heads)
         print(f"{seen[0].maps.source}\n" + "\n".join(dict.fromkeys(each.maps.target for each in seen)))
     kept = "weights and the vectors they are made of" if facts.has_vectors else "weights"

@@ -88,7 +88,7 @@ def _place(labelled: LabelledMap, kind: str, kept: str) -> dict[str, Any]:
 def _vectors(vectors: PlaceVectors, labelled: LabelledMap, kind: str) -> dict[str, Any]:
     """Pack vectors, and measure how far weights rebuilt from them lie from the true ones."""
     packed: dict[str, Any] = {}
-    rebuilt: dict[str, np.ndarray] = {}
+    rebuilt: dict[str, Any] = {}
     for name in ("query", "key", "value", "bias"):
         array = getattr(vectors, name)
         packed[name] = None if array is None else pack(array, kind)

@@ -51,7 +51,7 @@ class PlaceVectors:
         if self.bias is not None:
             masked_scores = masked_scores + self.bias
         elif self.is_causal:
-            masked_scores[..., ~np.tri(*masked_scores.shape[2:], dtype=bool)] = -np.inf
+            masked_scores[..., np.tri(*masked_scores.shape[2:]) == 0] = -np.inf
         exponentials = np.exp(masked_scores - masked_scores.max(axis=-1, keepdims=True))
         return exponentials / exponentials.sum(axis=-1, keepdims=True)
 

@@ -21,7 +21,7 @@ PAGE_SUFFIXES = (".html", ".htm")
 MOST_WITH_VECTORS = 12  # sentences of a page that keeps queries, keys and values unasked
 FRAME_HEIGHT = 820  # of a page in a notebook, in CSS pixels
 
-Records = Sequence[SentenceMaps] | Sequence[SeenSentence]
+Records = Sequence[SentenceMaps | SeenSentence]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write_page(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
+            largest_error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
         size = unfinished.stat().st_size
         unfinished.replace(path)
     except OSError as error:
@@ -82,7 +82,7 @@ def write_page(
     finally:
         with suppress(OSError):
             unfinished.unlink()
-    return PageFacts(len(records), size, error, has_vectors)
+    return PageFacts(len(records), size, largest_error, has_vectors)
 
 
 def page_frame(

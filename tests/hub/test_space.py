@@ -1,6 +1,5 @@
 """`hf-attn push --space`: what goes up, and that it runs as it lies there."""
 
-import os
 import re
 import subprocess
 import sys
@@ -63,17 +62,14 @@ def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, hub, checkpoint
     where = [sys.executable, "-c", "import hf_attn_model; print(hf_attn_model.__file__)"]
     found = subprocess.run(where, cwd=tmp_path / "space", check=True, capture_output=True, text=True).stdout
     assert Path(found.strip()).parent == tmp_path / "space" / "hf_attn_model" != Path(hf_attn_model.__file__).parent
-    variables = environment(tmp_path / "home", hub.url) | {"GRADIO_ANALYTICS_ENABLED": "False"}
-    app = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=tmp_path / "space",
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    variables = environment(tmp_path / "home", hub.url) | {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+    with (tmp_path / "said").open("w") as said:
+        app = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=tmp_path / "space", env=variables, stdout=said, stderr=subprocess.STDOUT
+        )
     try:
-        translation, _, page = AppClient(address(app), verbose=False).predict("two three", api_name="/look")
+        client = AppClient(address(app, tmp_path / "said"), verbose=False)
+        translation, _, page = client.predict("two three", api_name="/look")
         model, tokenizer = load_translator(str(checkpoint))
         assert [translation] == translate(model, tokenizer, ["two three"], num_beams=2)
         assert "<iframe" in page
@@ -82,17 +78,14 @@ def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, hub, checkpoint
         app.wait(timeout=30)
 
 
-def address(app):
+def address(app, said):
     """Read where an app serves off what it prints."""
     end = time.monotonic() + 120
-    os.set_blocking(app.stdout.fileno(), False)
-    said = ""
     while app.poll() is None and time.monotonic() < end:
-        said += app.stdout.read() or ""
-        if found := re.search(r"http://\S+", said):
+        if found := re.search(r"http://\S+", said.read_text()):
             return found[0]
         time.sleep(0.2)
-    raise AssertionError(said)
+    raise AssertionError(said.read_text())
 
 
 def test_a_dry_run_lists_the_space(hub, client, checkpoint):

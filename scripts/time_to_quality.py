@@ -19,9 +19,9 @@ from training_courses import OURS, PEERS, run_course
 from transformers import AutoModelForSeq2SeqLM
 
 from hf_attn_model.text.corpora import Corpus, load_corpus
-from hf_attn_model.text.tokenizer import train_tokenizer
 from hf_attn_model.training import provenance
 from hf_attn_model.training.evaluate import evaluate
+from hf_attn_model.training.examples import make_tokenizer
 from hf_attn_model.training.recipe import Recipe, load_recipe
 from hf_attn_model.view.heads import format_table
 
@@ -36,8 +36,7 @@ def read_results(out: Path) -> list[dict[str, Any]]:
 
 def measure(name: str, recipe: Recipe, train: Corpus, test: Corpus, minutes: list[float], out: Path) -> None:
     """Train a contender and score its weights, where that was not done before."""
-    texts = (text for column in ("source", "target") for text in train.dataset[column])
-    tokenizer = train_tokenizer(texts, recipe.vocab_size, max_length=recipe.max_length)
+    tokenizer = make_tokenizer(recipe, train.dataset)
     folder = out / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{minutes[-1]:g}"
     for mark in run_course(name, recipe, train.dataset, tokenizer, minutes, folder):
         key = {"contender": name, "of_minutes": minutes[-1], "minute": mark["minute"]}

@@ -5,7 +5,8 @@ both languages. A word carries the space before it (" ball"), and a text that op
 if a space stood before it, so that a word is the same token wherever it stands. Scripts that put no space between
 words get none; a Chinese character is a token by itself, because merges would run over word boundaries: with 喝茶
 as one token and 喝 rarely alone, a model that never saw 喝牛奶 could not say it. A character outside the vocabulary
-becomes its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged.
+becomes its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged; or in lower case, where
+the vocabulary is asked to know no other.
 """
 
 import json
@@ -38,7 +39,9 @@ PIECES = "|".join(
 )
 
 
-def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: int = 512) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    sentences: Iterable[str], vocab_size: int, *, max_length: int = 512, lowercase: bool = False
+) -> PreTrainedTokenizerFast:
     """Learn one subword vocabulary from sentences of both languages.
 
     The same sentences in the same order give the same vocabulary. Ids: 0 `<pad>` (which also starts the decoder, as
@@ -53,6 +56,7 @@ def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: in
         vocab_size: the most entries the vocabulary may have, specials and bytes included; a small corpus may
             yield fewer.
         max_length: tokens the model can take (`model_max_length`).
+        lowercase: read every text in lower case, so that "The" at the start of a sentence is "the".
 
     Raises:
         UserError: `vocab_size` leaves no room beside the specials and bytes, or there is no text.
@@ -67,8 +71,10 @@ def train_tokenizer(sentences: Iterable[str], vocab_size: int, *, max_length: in
     if not sentences:
         raise UserError("no text to learn a vocabulary from: every sentence is empty")
 
+    if lowercase:
+        sentences = [normalizers.Lowercase().normalize_str(sentence) for sentence in sentences]
     alphabet = _alphabet(sentences, most=max(1, (vocab_size - len(fixed)) // 2))
-    tokenizer = _pipeline()
+    tokenizer = _pipeline(lowercase)
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=MIN_FREQUENCY,
@@ -96,10 +102,13 @@ def _alphabet(sentences: list[str], most: int) -> list[str]:
     return [character for character in ranked if counts[character] >= MIN_FREQUENCY][:most] or ranked[:1]
 
 
-def _pipeline() -> Tokenizer:
-    """An untrained tokenizer that loses nothing on the way from text to pieces and back."""
+def _pipeline(lowercase: bool) -> Tokenizer:
+    """An untrained tokenizer that loses nothing, or case alone, on the way from text to pieces and back."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True))
-    tokenizer.normalizer = normalizers.Replace(Regex(rf"\A(?=[^{OPENS_UNSPACED}])"), " ")
+    open_with_space = normalizers.Replace(Regex(rf"\A(?=[^{OPENS_UNSPACED}])"), " ")
+    tokenizer.normalizer = (
+        normalizers.Sequence([normalizers.Lowercase(), open_with_space]) if lowercase else open_with_space
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
     tokenizer.decoder = decoders.Sequence(
         [decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(content=" ", left=1, right=0)]

@@ -24,7 +24,7 @@ def load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
 def make_tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
     """Learn the subwords of both languages from the training pairs."""
     sentences = (text for column in ("source", "target") for text in pairs[column])
-    return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length)
+    return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length, lowercase=recipe.lowercase)
 
 
 def training_examples(

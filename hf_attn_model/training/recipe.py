@@ -37,6 +37,7 @@ class Recipe:
         corpus: `textbook:en-es`, a folder with one file per split, a file, or a dataset id on the Hub.
         source_lang, target_lang: language codes, naming the columns of the corpus.
         vocab_size: largest number of subwords.
+        lowercase: learn, read and write lower case alone.
         config: of a Hub dataset that has several.
         train_split, dev_split, test_split: names of the splits.
         max_length: longest sentence in tokens, end mark included; longer pairs are left out of training and counted.
@@ -62,6 +63,7 @@ class Recipe:
     source_lang: str
     target_lang: str
     vocab_size: int
+    lowercase: bool = False
     config: str | None = None
     train_split: str = "train"
     dev_split: str = "dev"

@@ -140,6 +140,26 @@ def test_offsets_are_spans_of_the_given_text(either):
         assert encoding["offset_mapping"][-1] == (0, 0)
 
 
+@pytest.fixture(scope="module")
+def lowercase() -> PreTrainedTokenizerFast:
+    return train_tokenizer(ENGLISH * 3 + SPANISH * 3 + CHINESE * 3, vocab_size=419, lowercase=True)
+
+
+def test_a_vocabulary_in_lower_case_gives_the_text_back_in_lower_case(lowercase):
+    texts = [text for text in [*DIFFICULT, *random_texts(401)] if len(text.lower()) == len(text)]
+    ids = lowercase(texts)["input_ids"]
+    assert lowercase.batch_decode(ids, skip_special_tokens=True) == [text.lower() for text in texts]
+    assert lowercase.tokenize("THE Ball") == [" the", " ball"]
+    assert not any(token != token.lower() for token in lowercase.get_vocab() if token not in BYTES)
+
+
+def test_offsets_of_a_vocabulary_in_lower_case_are_spans_of_the_given_text(lowercase):
+    text = "The BALL is\u0130 BLUE"  # a capital whose small letter is two characters
+    encoding = lowercase(text, return_offsets_mapping=True)
+    assert " BALL" in [text[start:end] for start, end in encoding["offset_mapping"]]
+    assert max(end for _, end in encoding["offset_mapping"]) == len(text)
+
+
 def test_rare_characters_fall_back_to_bytes():
     rare = "龘"
     frequent = train_tokenizer([rare * 50, "ab " * 50], vocab_size=300)

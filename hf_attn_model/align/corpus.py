@@ -17,7 +17,7 @@ from .cross import CrossAttention, cross_attention_of, read_cross_attention
 from .formats import LinkedPair
 from .links import to_pairs
 from .pairs import Pair
-from .reading import Reading
+from .reading import Reading, origin_of
 from .symmetrise import symmetrise
 
 
@@ -30,7 +30,7 @@ class LiveModel:
 
     def saved_reading(self) -> Reading | None:
         """The reading chosen for the model."""
-        return Reading.load(str(self.model.name_or_path), getattr(self.model.config, "_commit_hash", None))
+        return Reading.load(*origin_of(self.model))
 
     def attend(self, pairs: Iterable[Pair], measure: str) -> Iterator[CrossAttention]:
         """Read the cross-attention of pairs; see `read_cross_attention`."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from transformers import PreTrainedModel
 from transformers.utils.hub import cached_file
 
 from ..errors import UserError
@@ -113,6 +114,11 @@ def parse_heads(text: str) -> tuple[tuple[int, int | None], ...]:
 
 def _name(head: tuple[int, int | None]) -> str:
     return str(head[0]) if head[1] is None else f"{head[0]}:{head[1]}"
+
+
+def origin_of(model: PreTrainedModel) -> tuple[str, str | None]:
+    """Tell where a model was loaded from: its folder or its name on the Hub, and there the commit."""
+    return str(model.name_or_path), getattr(model.config, "_commit_hash", None)
 
 
 def find_reading(model: str, revision: str | None = None) -> Path | None:

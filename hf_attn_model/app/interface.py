@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..align.known import KnownHead, read_known_heads
+from ..align.reading import origin_of
 from ..checkpoint import load_translator
 from ..errors import UserError
 from .look import look
@@ -67,7 +68,7 @@ def launch_app(model_name: str, *, num_beams: int | None = None, port: int | Non
     """
     _gradio()
     model, tokenizer = load_translator(model_name)
-    heads = read_known_heads(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
+    heads = read_known_heads(*origin_of(model))
     width = num_beams or (model.generation_config and model.generation_config.num_beams) or 5
     name = model_name.rstrip("/").split("/")[-1]
     interface = build_interface(model, tokenizer, name, num_beams=width, heads=heads)

@@ -7,8 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..align.known import KnownHead
 from ..errors import UserError
-from ..translate import best_translations
-from ..view.page import look_inside, page_frame
+from ..view.page import look_at_best, page_frame
 
 ALTERNATIVES = 3  # translations that are shown, the best one included
 MOST_CHARACTERS = 600  # of a sentence
@@ -38,7 +37,7 @@ def look(
     """Translate a sentence, and look at its best translations.
 
     Args:
-        model, tokenizer, num_beams: see `best_translations`.
+        model, tokenizer, num_beams: see `look_at_best`.
         sentence: what was typed; white space around it does not count.
         heads: what is known of heads of cross-attention.
 
@@ -50,8 +49,6 @@ def look(
         raise UserError("type a sentence first")
     if len(sentence) > MOST_CHARACTERS:
         raise UserError(f"{len(sentence):,} characters are too many: give a sentence of at most {MOST_CHARACTERS}")
-    found = best_translations(model, tokenizer, sentence, ALTERNATIVES, num_beams=num_beams)
-    names = [f"translation {number}" for number in range(1, len(found) + 1)]
-    seen = look_inside(model, tokenizer, [sentence] * len(found), found, names)
+    seen = look_at_best(model, tokenizer, sentence, ALTERNATIVES, num_beams=num_beams)
     translations = dict.fromkeys(each.maps.target for each in seen)
     return Look([*translations], page_frame(seen, heads=heads))

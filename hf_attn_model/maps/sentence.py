@@ -101,9 +101,9 @@ class SentenceMaps:
         return LabelledMap(merged, rows.word_names(special), names, *self._numbers(place))
 
     def plot(
-        self, place: str = "cross", layer: int | None = None, head: int | None = None, merge_words: bool = True
+        self, place: str | None = "cross", layer: int | None = None, head: int | None = None, merge_words: bool = True
     ) -> Figure:
-        """Draw one place with matplotlib; see `view.heatmap.plot_attention`, also for what it raises."""
+        """Draw one place with matplotlib, or all of them for `None`; `view.heatmap.plot_attention` tells the rest."""
         from ..view.heatmap import plot_attention
 
         return plot_attention(self, place, layer, head, merge_words)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from ..errors import UserError
 from ..maps.sentence import SentenceMaps
-from .heatmap import plot_attention, plot_places
+from .heatmap import plot_attention
+from .writing import writing
 
 FILM_SUFFIX = ".gif"
 DPI = 100
@@ -30,8 +31,7 @@ def save_film(
     Args:
         frames: the maps of one sentence pair, each with its step as `id`; see `study.frames.read_frames`.
         path: the file, `.gif`.
-        place: "encoder", "decoder" or "cross"; `None` for all three side by side.
-        layer, head, merge_words: see `plot_attention`.
+        place, layer, head, merge_words: see `plot_attention`.
 
     Raises:
         UserError: no such place, layer or head, another suffix, or a file that cannot be written.
@@ -40,21 +40,15 @@ def save_film(
     if path.suffix.lower() != FILM_SUFFIX:
         raise UserError(f"{path}: films end in {FILM_SUFFIX}")
     first, *others = (_render(frame, place, layer, head, merge_words) for frame in frames)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
         first.save(path, save_all=True, append_images=others, duration=[FRAME] * len(others) + [LAST], loop=0)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
 
 
 def _render(
     frame: SentenceMaps, place: str | None, layer: int | None, head: int | None, merge_words: bool
 ) -> Image.Image:
     """Draw one frame, its name in the lower left corner."""
-    if place is None:
-        figure = plot_places(frame, layer, head, merge_words, highest=1.0)
-    else:
-        figure = plot_attention(frame, place, layer, head, merge_words, highest=1.0)
+    figure = plot_attention(frame, place, layer, head, merge_words, highest=1.0)
     figure.text(0.01, 0.01, frame.id, fontsize=12, fontweight="bold", va="bottom")
     figure.dpi = DPI
     canvas = FigureCanvasAgg(figure)

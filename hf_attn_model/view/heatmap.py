@@ -32,17 +32,17 @@ AXIS_TITLES = {  # rows, columns
 
 def plot_attention(
     record: SentenceMaps,
-    place: str,
+    place: str | None,
     layer: int | None = None,
     head: int | None = None,
     merge_words: bool = True,
     highest: float | None = None,
 ) -> Figure:
-    """Draw the attention of one place.
+    """Draw the attention of one place, or of all there are side by side.
 
     Args:
         record: a sentence with its maps.
-        place: "encoder", "decoder" or "cross".
+        place: "encoder", "decoder" or "cross"; `None` for all of them, on one colour scale.
         layer, head: which one, counted from 0; `None` averages over all of them, and the title says so.
         merge_words: words as rows and columns, else tokens.
         highest: weight of the darkest colour; the largest one shown unless given.
@@ -53,18 +53,8 @@ def plot_attention(
     Raises:
         UserError: there is no such place, layer or head.
     """
-    return _draw([_panel(record, place, layer, head, merge_words)], highest)
-
-
-def plot_places(
-    record: SentenceMaps,
-    layer: int | None = None,
-    head: int | None = None,
-    merge_words: bool = True,
-    highest: float | None = None,
-) -> Figure:
-    """Draw the places there are side by side on one colour scale; see `plot_attention`."""
-    return _draw([_panel(record, place, layer, head, merge_words) for place in record.places], highest)
+    places = record.places if place is None else [place]
+    return _draw([_panel(record, each, layer, head, merge_words) for each in places], highest)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from ..errors import UserError
 from ..maps.sentence import SentenceMaps
-from .heatmap import plot_attention, plot_places
+from .heatmap import plot_attention
+from .writing import writing
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -23,29 +24,24 @@ def save_picture(
     """Draw one place, or all three side by side, into a PNG, SVG or PDF file; its folder is made if need be.
 
     Args:
-        record, layer, head, merge_words: see `plot_attention`.
+        record, place, layer, head, merge_words: see `plot_attention`.
         path: the file; its suffix chooses the format.
-        place: "encoder", "decoder" or "cross"; `None` for all three.
 
     Raises:
         UserError: no such place, layer or head, another suffix, or a file that cannot be written.
     """
     path = Path(path)
     check_format(path)
-    if place is None:
-        figure = plot_places(record, layer, head, merge_words)
-    else:
-        figure = plot_attention(record, place, layer, head, merge_words)
-    write_figure(figure, path)
+    write_figure(plot_attention(record, place, layer, head, merge_words), path)
 
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Write a figure into a file; its folder is made if need be. Raises `UserError` where that cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=160)
-    except (OSError, ValueError) as error:  # ValueError: more pixels than the format can hold
-        raise UserError(f"{path}: {error}") from error
+    with writing(path):
+        try:
+            figure.savefig(path, dpi=160)
+        except ValueError as error:  # more pixels than the format can hold
+            raise UserError(f"{path}: {error}") from error
 
 
 def check_format(path: str | os.PathLike) -> None:

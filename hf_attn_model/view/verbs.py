@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..maps import Maps, SentenceMaps
     from .page import SeenSentence
+    from .page.write import PageFacts
 
 PAGE_SUFFIXES = (".html", ".htm")  # as in `page.write`, which takes seconds to import
 ON_PAGES = ("first", "compare", "best")  # options that only pages have
@@ -66,11 +67,12 @@ def _check_options(arguments: argparse.Namespace, is_page: bool) -> None:
 
 
 def _draw_picture(arguments: argparse.Namespace) -> None:
+    from ..maps import open_maps
     from .pictures import check_format, save_picture
 
     check_format(arguments.out)
     if arguments.sentence is None:
-        record = _sentence_of(arguments, arguments.index or 0)
+        record = _sentence_of(open_maps(arguments.model), arguments.index or 0)
     else:
         record = _look(arguments)[0][0].maps
     save_picture(record, arguments.out, arguments.place, arguments.layer, arguments.head, not arguments.subwords)
@@ -78,66 +80,72 @@ def _draw_picture(arguments: argparse.Namespace) -> None:
 
 
 def _write_page(arguments: argparse.Namespace) -> None:
+    (_page_of_export if arguments.sentence is None else _page_of_sentence)(arguments)
+
+
+def _page_of_export(arguments: argparse.Namespace) -> None:
     from ..align.known import read_known_heads
     from ..maps import open_maps
     from .page import write_page
 
-    if arguments.sentence is None:
-        maps = open_maps(arguments.model)
-        records = _records_of(arguments, maps)
-        heads = read_known_heads(maps.metadata["model"]) if Path(maps.metadata["model"]).is_dir() else []
-        facts = write_page(records, arguments.out, heads=heads, source_error=maps.metadata["largest_error"])
+    maps = open_maps(arguments.model)
+    most = arguments.first or MOST
+    if arguments.index is not None:
+        records: Sequence[SentenceMaps] = [_sentence_of(maps, arguments.index)]
     else:
-        seen, model = _look(arguments)
-        heads = read_known_heads(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
-        facts = write_page(seen, arguments.out, heads=heads)
-        print(f"{seen[0].maps.source}\n" + "\n".join(dict.fromkeys(each.maps.target for each in seen)))
-    kept = "weights and the vectors they are made of" if facts.has_vectors else "weights"
-    print(f"page: {arguments.out}: {facts.sentences:,} sentences, {facts.bytes / 1e6:.1f} MB, {kept}")
-    if arguments.sentence is None and arguments.index is None and len(maps) > len(records):
+        records = maps if len(maps) <= most else maps[:most]
+    model = maps.metadata["model"]
+    heads = read_known_heads(model) if Path(model).is_dir() else []
+    facts = write_page(records, arguments.out, heads=heads, source_error=maps.metadata["largest_error"])
+    _say(facts, arguments.out)
+    if arguments.index is None and len(maps) > len(records):
         print(f"{arguments.model} holds {len(maps):,} sentences: --first {len(maps)} would show all of them")
 
 
-def _records_of(arguments: argparse.Namespace, maps: "Maps") -> "Sequence[SentenceMaps]":
-    """Choose sentences of an export."""
-    if arguments.index is not None:
-        return [_sentence_of(arguments, arguments.index)]
-    most = arguments.first or MOST
-    return maps if len(maps) <= most else maps[:most]
+def _page_of_sentence(arguments: argparse.Namespace) -> None:
+    from ..align.known import read_known_heads
+    from ..align.reading import origin_of
+    from .page import write_page
+
+    seen, model = _look(arguments)
+    facts = write_page(seen, arguments.out, heads=read_known_heads(*origin_of(model)))
+    print(f"{seen[0].maps.source}\n" + "\n".join(dict.fromkeys(each.maps.target for each in seen)))
+    _say(facts, arguments.out)
 
 
-def _sentence_of(arguments: argparse.Namespace, index: int) -> "SentenceMaps":
+def _say(facts: "PageFacts", out: str) -> None:
+    kept = "weights and the vectors they are made of" if facts.has_vectors else "weights"
+    print(f"page: {out}: {facts.sentences:,} sentences, {facts.bytes / 1e6:.1f} MB, {kept}")
+
+
+def _sentence_of(maps: "Maps", index: int) -> "SentenceMaps":
     """Find a sentence of an export."""
-    from ..maps import open_maps
-
-    maps = open_maps(arguments.model)
     if not 0 <= index < len(maps):
-        raise UserError(f"--index {index}: {arguments.model} holds sentences 0 to {len(maps) - 1}")
+        raise UserError(f"--index {index}: the export holds sentences 0 to {len(maps) - 1}")
     return maps[index]
 
 
 def _look(arguments: argparse.Namespace) -> "tuple[list[SeenSentence], PreTrainedModel]":
-    """Look at a sentence: its translation, its best ones, or one translation through several checkpoints.
+    """Look at a sentence: its best translations, or one translation through several checkpoints.
 
     Returns:
         what was seen, and the model that translated.
     """
     from ..checkpoint import load_translator
     from ..translate import best_translations
-    from .page import look_inside
+    from .page import look_at_best, look_inside
 
     model, tokenizer = load_translator(arguments.model)
-    sentence, count = arguments.sentence, arguments.best or 1
-    targets: Sequence[Any] = [arguments.target]
-    if arguments.target is None:
-        targets = best_translations(model, tokenizer, sentence, count, num_beams=num_beams(arguments, model))
-    names = [Path(arguments.model).name]
+    sentence, width = arguments.sentence, num_beams(arguments, model)
     if arguments.best is not None:
-        names = [f"translation {number}" for number in range(1, len(targets) + 1)]
-    seen = look_inside(model, tokenizer, [sentence] * len(targets), targets, names)
+        return look_at_best(model, tokenizer, sentence, arguments.best, num_beams=width), model
+    target: Any = arguments.target
+    if target is None:
+        target = best_translations(model, tokenizer, sentence, 1, num_beams=width)[0]
+    seen = look_inside(model, tokenizer, [sentence], [target], [Path(arguments.model).name])
     for other in arguments.compare or ():
         its_model, its_tokenizer = load_translator(other)
         has_same_ids = its_tokenizer.get_vocab() == tokenizer.get_vocab()
-        again = targets if has_same_ids else [seen[0].maps.target]
-        seen += look_inside(its_model, its_tokenizer, [sentence], again, [Path(other).name])
+        again = target if has_same_ids else seen[0].maps.target
+        seen += look_inside(its_model, its_tokenizer, [sentence], [again], [Path(other).name])
     return seen, model

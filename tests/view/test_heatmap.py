@@ -10,7 +10,7 @@ from small_exports import expected_records, export
 from hf_attn_model.errors import UserError
 from hf_attn_model.maps import open_maps
 from hf_attn_model.maps.sentence import SentenceMaps, Word
-from hf_attn_model.view.heatmap import plot_attention, plot_places
+from hf_attn_model.view.heatmap import plot_attention
 
 LAYERS, HEADS = 2, 3
 
@@ -82,7 +82,7 @@ def test_layers_and_heads_keep_their_numbers_where_only_some_were_stored(tmp_pat
     np.testing.assert_allclose(cells_of(axes), expected.words("cross").weights[2, 1], atol=1e-3)
     assert axes.get_title(loc="left").endswith("layer 2, head 1")
     assert plot_attention(record, "cross").axes[0].get_title(loc="left").endswith("layer 2, mean of 2 heads")
-    assert len(plot_places(record).axes) == 2, "one place and the colour bar"
+    assert len(plot_attention(record, None).axes) == 2, "one place and the colour bar"
     with pytest.raises(UserError, match="cross attention has heads 4, 1, not 0"):
         plot_attention(record, "cross", layer=2, head=0)
 
@@ -125,7 +125,7 @@ def test_values_can_be_read_on_their_cells():
 
 def test_places_share_one_colour_scale_and_one_cell_size():
     record = make_record()
-    figure = plot_places(record, layer=0, head=0)
+    figure = plot_attention(record, None, layer=0, head=0)
     *places, bar = figure.axes
     assert [axes.get_title(loc="left").split()[0] for axes in places] == ["encoder", "decoder", "cross-attention"]
     assert {axes.images[0].get_clim() for axes in places} == {(0, 1)}  # the first target word sees the start mark alone
@@ -140,7 +140,7 @@ def test_places_share_one_colour_scale_and_one_cell_size():
     "source", ["The blue ball", "我 喜歡 狗", "Donaudampfschifffahrt extraordinarily x y z u v w " * 4]
 )
 def test_everything_lies_inside_the_picture(source):
-    figure = plot_places(make_record(source=source, split=False))
+    figure = plot_attention(make_record(source=source, split=False), None)
     figure.canvas.draw()
     for axes in figure.axes:
         box = axes.get_tightbbox()
@@ -159,7 +159,7 @@ def test_dollars_are_not_mathematics(tmp_path):
 
 def test_pyplot_is_left_alone():
     sys.modules.pop("matplotlib.pyplot", None)
-    plot_places(make_record())
+    plot_attention(make_record(), None)
     assert "matplotlib.pyplot" not in sys.modules
 
 

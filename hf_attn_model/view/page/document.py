@@ -26,6 +26,7 @@ SCRIPTS = (
     "compare.js",  # what a map is compared with
     "overview.js",  # layers x heads
     "lines.js",  # the two sentences, and lines between them
+    "player.js",  # a button that moves something by itself
     "writing.js",  # the translation written step by step
     "from_query_to_context.js",  # how a weight was made
     "making.js",  # how a number was made: of which weights

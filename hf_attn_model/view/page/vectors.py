@@ -18,6 +18,7 @@ from ...maps.sentence import PLACES, SentenceMaps
 from ...maps.sides import read_texts
 from ...maps.steps import AttentionSteps
 from ...maps.stored import StoredMap
+from ...translate import best_translations
 
 HIDDEN = -1e9  # masks add less than this to what may not be seen
 
@@ -92,6 +93,22 @@ def look_inside(
         SeenSentence(maps, {place: _of_steps(getattr(forward[i], place), place) for place in PLACES})
         for i, maps in enumerate(sentence_maps(forward, *sides, names))
     ]
+
+
+def look_at_best(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str, count: int, *, num_beams: int
+) -> list[SeenSentence]:
+    """Look inside the best translations of a sentence, each named by its rank.
+
+    Args:
+        model, tokenizer, source, count, num_beams: see `best_translations`.
+
+    Raises:
+        UserError: see `look_inside`.
+    """
+    found = best_translations(model, tokenizer, source, count, num_beams=num_beams)
+    names = [f"translation {rank}" for rank in range(1, len(found) + 1)]
+    return look_inside(model, tokenizer, [source] * len(found), found, names)
 
 
 def vectors_of(record: SentenceMaps | SeenSentence) -> dict[str, PlaceVectors]:

@@ -12,6 +12,7 @@ from typing import TextIO
 from ...align.known import KnownHead
 from ...errors import UserError
 from ...maps.sentence import SentenceMaps
+from ..writing import writing
 from .colours import colour_maps
 from .document import closing, data_block, opening
 from .payload import heads_payload, record_payload
@@ -72,13 +73,11 @@ def write_page(
         raise UserError(f"{path}: pages end in .html")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            largest_error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
-        size = unfinished.stat().st_size
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
+        with writing(path):
+            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+                largest_error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
+            size = unfinished.stat().st_size
+            unfinished.replace(path)
     finally:
         with suppress(OSError):
             unfinished.unlink()

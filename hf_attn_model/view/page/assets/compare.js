@@ -65,14 +65,7 @@ function drawCompare() {
   const focused = document.activeElement?.id;
   fill(
     root,
-    make(
-      'p',
-      {},
-      make('b', { textContent: 'A' }),
-      ' is the map chosen among all heads. ',
-      make('b', { textContent: 'B' }),
-      ' is:',
-    ),
+    make('p', {}, bold('A'), ' is the map chosen among all heads. ', bold('B'), ' is:'),
     ...(records.length > 1 ? [choice('record', records)] : []),
     choice('layer', [...layers.map((layer, i) => [i, `layer ${layer}`]), ['all', 'all layers']]),
     choice('head', [...heads.map((head, i) => [i, `head ${head}`]), ['all', 'mean of all heads']]),

@@ -36,7 +36,7 @@ const SHORTCUTS = [
       '.': () => hasSteps() && setStep((state.step ?? 0) + 1),
     },
   ],
-  ['p', 'write the translation by itself, or pause', { p: () => hasSteps() && play() }],
+  ['p', 'write the translation by itself, or pause', { p: () => hasSteps() && writer.toggle() }],
   [
     'j k',
     page.is_film ? 'next and previous time of the training' : 'next and previous sentence',

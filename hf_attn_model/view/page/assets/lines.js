@@ -13,7 +13,7 @@ const SIDE_TITLES = {
 function buildPair() {
   const map = mapOf();
   const [keysTitle, keysSay, queriesTitle, queriesSay] = SIDE_TITLES[map.place];
-  const title = (id, text, says) => fill(byId(id), text, make('span', { className: 'quiet' }, ` ${says}`));
+  const title = (id, text, says) => fill(byId(id), text, quiet(` ${says}`));
   title('keys-title', keysTitle, keysSay);
   title('queries-title', queriesTitle, queriesSay);
   byId('place-says').textContent = PLACE_SAYS[map.place];

@@ -6,12 +6,10 @@ let views = [];
 function shownMaps() {
   const sentence = current();
   const described = (map, letter) => [
-    ...(letter ? [make('b', { textContent: `${letter} ` })] : []),
+    ...(letter ? [bold(`${letter} `)] : []),
     make('span', { textContent: PLACE_TITLES[map.place] }),
-    make('span', { className: 'quiet' }, ` · ${nameHeads(map.sentence, map.place, map.heads)}`),
-    ...(letter && compareRecords().length > 1
-      ? [make('span', { className: 'quiet' }, ' · ', make('bdi', { textContent: map.sentence.id }))]
-      : []),
+    quiet(` · ${nameHeads(map.sentence, map.place, map.heads)}`),
+    ...(letter && compareRecords().length > 1 ? [quiet(' · ', make('bdi', { textContent: map.sentence.id }))] : []),
     ...knownOf(map),
   ];
   if (state.layout === 'three') {
@@ -30,7 +28,7 @@ function shownMaps() {
     difference.rows.length === Math.max(a.rows.length, b.rows.length) &&
     difference.columns.length === Math.max(a.columns.length, b.columns.length);
   const title = [
-    make('b', { textContent: 'B − A ' }),
+    bold('B − A '),
     make('span', {
       className: 'quiet',
       textContent: isWhole ? 'difference' : 'difference, where both have the same words',
@@ -147,17 +145,14 @@ function readOut(words) {
       const number = at(view.map);
       return number === null
         ? []
-        : [
-            ` · ${view.map.isDifference ? 'B − A' : 'B'} `,
-            make('b', { textContent: written(number, 4, view.map.isDifference) }),
-          ];
+        : [` · ${view.map.isDifference ? 'B − A' : 'B'} `, bold(written(number, 4, view.map.isDifference))];
     });
     return [
       word(map.rows[row].label),
       ' looks at ',
       word(map.columns[column].label),
       more.length ? ': A ' : ': ',
-      make('b', { textContent: written(at(map)) }),
+      bold(written(at(map))),
       ...more,
     ];
   }

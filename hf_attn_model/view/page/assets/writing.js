@@ -1,28 +1,20 @@
 /* The translation written step by step: a slider, and a button that moves it. */
 
-const PAUSE = 900; // milliseconds between two words
-let playing = null;
-
 function setStep(step) {
   const last = mapOf().rows.length;
   change({ step: step >= last ? null : Math.max(1, step), active: null });
 }
 
-function stop() {
-  clearInterval(playing);
-  playing = null;
-  drawSteps();
-}
-
-function play() {
-  if (playing) return stop();
-  setStep(state.step ?? 1);
-  playing = setInterval(() => {
-    if (state.step === null) return stop();
-    return setStep(state.step + 1);
-  }, PAUSE);
-  return drawSteps();
-}
+const writer = new Player(
+  'play',
+  'Write it',
+  900,
+  () => setStep(state.step ?? 1),
+  () => {
+    if (state.step !== null) setStep(state.step + 1);
+    return state.step !== null;
+  },
+);
 
 /** The places whose rows are the translation. */
 const hasSteps = () => state.place !== 'encoder' || state.layout === 'three';
@@ -42,8 +34,7 @@ function drawSteps() {
   slider.value = isWritten ? shown : last;
   slider.disabled = !isWritten;
   byId('play').disabled = !isWritten;
-  byId('play').textContent = playing ? 'Pause' : 'Write it';
-  byId('play').setAttribute('aria-pressed', String(Boolean(playing)));
+  writer.draw();
   const written = map.rows[shown - 1];
   const text = isWritten ? `Step ${shown} of ${last}: ${visible(written.label)}` : 'no steps';
   slider.setAttribute('aria-valuetext', text);
@@ -52,20 +43,18 @@ function drawSteps() {
     ...(isWritten
       ? [
           `Step ${shown} of ${last}`,
-          make(
-            'span',
-            { className: 'quiet' },
+          quiet(
             state.step === null ? ' · all is written' : ' · writes ',
             ...(state.step === null ? [] : [word(written.label)]),
           ),
         ]
-      : [make('span', { className: 'quiet', textContent: 'The encoder reads all of the source at once.' })]),
+      : [quiet('The encoder reads all of the source at once.')]),
   );
 }
 
 function startSteps() {
   byId('step').addEventListener('input', () => setStep(Number(byId('step').value)));
-  byId('play').addEventListener('click', play);
+  byId('play').addEventListener('click', () => writer.toggle());
 }
 
 watch('record place unit special step layout', drawSteps);

@@ -95,7 +95,13 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(corpus.summary())
     model, tokenizer = load_translator(arguments.model)
     scores, translations = evaluate_corpus(
-        model, tokenizer, corpus, target_lang, num_beams=num_beams(arguments, model), progress=True
+        model,
+        tokenizer,
+        corpus,
+        target_lang,
+        num_beams=num_beams(arguments, model),
+        lowercase=recipe is not None and recipe.lowercase,
+        progress=True,
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if arguments.translations:

@@ -46,7 +46,13 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     print("\n2. Translating the held-out sentences: their word pairs never met in training")
     test = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, recipe.test_split)
     scores, translations = evaluate(
-        model, tokenizer, test, recipe.target_lang, num_beams=recipe.num_beams, progress=True
+        model,
+        tokenizer,
+        test,
+        recipe.target_lang,
+        num_beams=recipe.num_beams,
+        lowercase=recipe.lowercase,
+        progress=True,
     )
     save_scores(scores, folder)
     print(f"exact match {scores['exact_match']:.2f} %, BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}")

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,10 +53,17 @@ def evaluate(
     target_lang: str,
     *,
     num_beams: int,
+    lowercase: bool = False,
     batch_size: int = 64,
     progress: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Translate the sources of a corpus and score the translations against its targets.
+
+    Args:
+        model, tokenizer, num_beams, batch_size, progress: see `translate`.
+        corpus: what to translate, and the references.
+        target_lang: language code, for the words of BLEU.
+        lowercase: whether all scores ignore case, for a model that writes none; their signatures say so.
 
     Returns:
         the scores, and the translations in the order of the corpus. The scores are `bleu` and `chrf` of the text as it
@@ -69,8 +77,11 @@ def evaluate(
     seconds = time.perf_counter() - start
 
     metric = load_translation_metric()
-    scores = metric.compute(predictions=translations, references=references, target_lang=target_lang)
-    exact = sum(ours == theirs.strip() for ours, theirs in zip(map(str.strip, translations), references, strict=True))
+    scores = metric.compute(
+        predictions=translations, references=references, target_lang=target_lang, lowercase=lowercase
+    )
+    ours, theirs = (_to_compare(texts, lowercase) for texts in (translations, references))
+    exact = sum(one == other for one, other in zip(ours, theirs, strict=True))
     result = {
         "command": provenance.command(),
         **scores,
@@ -80,6 +91,11 @@ def evaluate(
         "seconds": round(seconds, 1),
     }
     return result, translations
+
+
+def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:
+    """Take what does not count off texts: white space around them, and maybe case."""
+    return [text.strip().lower() if lowercase else text.strip() for text in texts]
 
 
 def save_scores(scores: dict[str, Any], folder: str | Path) -> None:

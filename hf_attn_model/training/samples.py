@@ -20,6 +20,7 @@ def dev_translations(
     target_lang: str,
     *,
     max_length: int,
+    lowercase: bool = False,
     batch_size: int = 64,
 ) -> dict[str, Any]:
     """Translate the first 200 pairs greedily, and score the translations.
@@ -33,6 +34,7 @@ def dev_translations(
         pairs: held-out texts, `source` and `target`.
         target_lang: language code, for the words of BLEU.
         max_length: tokens of the longest source; pairs with longer ones are passed over.
+        lowercase: whether BLEU ignores case, for a model that writes none.
         batch_size: sentences translated together.
 
     Returns:
@@ -50,7 +52,9 @@ def dev_translations(
         translations = translate(model, tokenizer, sources, num_beams=1, batch_size=batch_size)
     finally:
         model.train(was_training)
-    scores = load_translation_metric().compute(predictions=translations, references=references, target_lang=target_lang)
+    scores = load_translation_metric().compute(
+        predictions=translations, references=references, target_lang=target_lang, lowercase=lowercase
+    )
     every = -(-len(chosen) // SHOWN)  # from all over the sentences: neighbours are often much alike
     shown = list(zip(sources, references, translations, strict=True))[::every]
     return {"bleu": round(scores["bleu"], 2), "samples": "\n\n".join(map(_lines, shown))}

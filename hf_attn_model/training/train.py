@@ -81,6 +81,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
             pairs=dev_pairs,
             target_lang=recipe.target_lang,
             max_length=recipe.max_length,
+            lowercase=recipe.lowercase,
         ),
     )
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, kernels.summary() if kernels else None

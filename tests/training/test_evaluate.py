@@ -29,6 +29,23 @@ def test_both_protocols_are_scored_with_their_signatures(scores):
     assert scores["exact_match"] == pytest.approx(100 / 3, abs=0.01)
 
 
+def test_scores_of_a_model_in_lower_case_ignore_case(monkeypatch, small_recipe, tmp_path):
+    monkeypatch.setattr(evaluating, "translate", lambda *_, **__: [text.lower() for text in REFERENCES])
+    corpus = Corpus(Dataset.from_dict({"source": SOURCES, "target": REFERENCES}), "three", 0, 0)
+    kept, _ = evaluating.evaluate(None, None, corpus, "de", num_beams=3)
+    found, _ = evaluating.evaluate(None, None, corpus, "de", num_beams=3, lowercase=True)
+    for name in ("bleu", "chrf", "exact_match"):
+        assert kept[name] < 99 < found[name]
+    assert "case:lc" in found["bleu_signature"]
+    assert "case:lc" in found["chrf_signature"]
+
+    (tmp_path / "config.json").write_text('{"model_type": "hf_attn"}')
+    for lowercase in (False, True):
+        replace(small_recipe, lowercase=lowercase).save(tmp_path)
+        evaluating.save_scores(found, tmp_path)
+        assert ("ignore case" in (tmp_path / "README.md").read_text()) == lowercase
+
+
 def test_the_card_shows_both_and_does_without_what_was_not_measured(scores, small_recipe, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "hf_attn"}')
     small_recipe.save(tmp_path)

@@ -121,6 +121,9 @@ def test_dev_translations_are_those_of_greedy_search_and_leave_everything_as_it_
     scores = load_translation_metric().compute(predictions=translations, references=references, target_lang="de")
     assert found["bleu"] == pytest.approx(scores["bleu"], abs=0.005)
     assert found["bleu"] > 5
+    upper = pairs.map(lambda pair: {"target": pair["target"].upper()})
+    assert dev_translations(model, tokenizer, upper, "de", max_length=28)["bleu"] == 0
+    assert dev_translations(model, tokenizer, upper, "de", max_length=28, lowercase=True)["bleu"] == found["bleu"]
     shown = found["samples"].split("\n\n")
     assert [each.split("  \n") for each in shown] == [
         [f"source: {sources[i]}", f"reference: {references[i]}", f"ours: {translations[i]}"] for i in (0, 3, 6)

@@ -9,14 +9,12 @@ from pathlib import Path
 from huggingface_hub import RepoCard, SpaceCardData
 from packaging.requirements import Requirement
 
-import hf_attn_model
-
 from ..training.card import CARD
+from ..training.provenance import PACKAGE
 from ..training.recipe import recipe_of
 from .shipment import Shipment
 
 APP, REQUIREMENTS = "app.py", "requirements.txt"
-PACKAGE = Path(hf_attn_model.__file__).parent
 GRADIO = "6.31.0"  # that the app was tried with
 PYTHON = "3.11"
 TEMPLATE = Path(__file__).with_name("space_template.md")

@@ -9,7 +9,7 @@ Shapes: B batch, T target tokens, S source tokens.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -47,15 +47,21 @@ def force(
         UserError: the lists differ in length, given words do not stand in their text, or a sentence is longer than
             the model's positions.
     """
-    names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
-    if not len(sources) == len(targets) == len(names):
-        raise UserError(f"{len(sources)} sources, {len(targets)} targets and {len(names)} ids do not pair up")
+    names = name_pairs(sources, targets, ids)
     if not names:
         return []
     source = read_texts(tokenizer, sources, words=source_words)
     target = read_targets(tokenizer, targets, target_words)
     forward = forced_pass(model, source, target, names=names)
     return sentence_maps(forward, source, target, names)
+
+
+def name_pairs(sources: Sequence[str], targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
+    """Name sentence pairs: as given, else by their position. Raises `UserError` where the lists differ in length."""
+    names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
+    if not len(sources) == len(targets) == len(names):
+        raise UserError(f"{len(sources)} sources, {len(targets)} targets and {len(names)} ids do not pair up")
+    return names
 
 
 def read_targets(

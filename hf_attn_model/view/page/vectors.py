@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ...maps.forced import forced_pass, read_targets, sentence_maps
+from ...maps.forced import forced_pass, name_pairs, read_targets, sentence_maps
 from ...maps.recording import RecordedPlace
 from ...maps.sentence import PLACES, SentenceMaps
 from ...maps.sides import read_texts
@@ -84,9 +84,11 @@ def look_inside(
         model, tokenizer, sources, targets, ids: see `maps.force`.
 
     Raises:
-        UserError: a sentence is longer than the model's positions; or see `record_attention`.
+        UserError: as `maps.force`; or see `record_attention`.
     """
-    names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
+    names = name_pairs(sources, targets, ids)
+    if not names:
+        return []
     sides = read_texts(tokenizer, sources), read_targets(tokenizer, targets)
     forward = forced_pass(model, *sides, names=names, keep=("query", "key", "value"))
     return [

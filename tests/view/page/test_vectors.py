@@ -7,6 +7,7 @@ from pages import SOURCE, TARGET, seen
 from small_exports import PAIRS, export, make_translator
 from transformers import T5Config, T5ForConditionalGeneration
 
+from hf_attn_model.errors import UserError
 from hf_attn_model.maps import force, open_maps
 from hf_attn_model.maps.sentence import PLACES
 from hf_attn_model.view.page import look_inside
@@ -32,6 +33,12 @@ def test_padding_beside_a_longer_sentence_changes_nothing():
             for name in ("query", "key", "value"):
                 array = getattr(together.vectors[place], name)
                 np.testing.assert_allclose(array, getattr(alone.vectors[place], name), atol=1e-5)
+
+
+def test_lists_that_do_not_pair_up_are_refused():
+    with pytest.raises(UserError, match="2 sources, 1 targets and 2 ids do not pair up"):
+        look_inside(*make_translator(), [SOURCE, SOURCE], [TARGET])
+    assert look_inside(*make_translator(), [], []) == []
 
 
 def test_position_bias_and_mask_are_kept_where_they_say_more_than_order():

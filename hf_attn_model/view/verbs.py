@@ -115,7 +115,8 @@ def _page_of_sentence(arguments: argparse.Namespace) -> None:
 
 def _say(facts: "PageFacts", out: str) -> None:
     kept = "weights and the vectors they are made of" if facts.has_vectors else "weights"
-    print(f"page: {out}: {facts.sentences:,} sentences, {facts.bytes / 1e6:.1f} MB, {kept}")
+    sentences = "1 sentence" if facts.sentences == 1 else f"{facts.sentences:,} sentences"
+    print(f"page: {out}: {sentences}, {facts.bytes / 1e6:.1f} MB, {kept}")
 
 
 def _sentence_of(maps: "Maps", index: int) -> "SentenceMaps":

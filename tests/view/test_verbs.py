@@ -44,6 +44,7 @@ def test_the_sentences_of_an_export(maps, view, capsys):
     assert [record[0] for record in view(maps, "--first", 2)["records"]] == ["pair-0", "pair-1"]
     assert f"--first {len(PAIRS)}" in capsys.readouterr().out
     assert [record[0] for record in view(maps, "--index", 2)["records"]] == ["pair-2"]
+    assert ": 1 sentence, " in capsys.readouterr().out
 
 
 def test_a_sentence_through_a_model(model, view, capsys):

@@ -76,6 +76,26 @@ def expected_map(record, place, unit="words", special="keep") -> np.ndarray:
     return merge_words(record.place(place), rows, columns, special)
 
 
+def settle(page):
+    """Wait until the frame after next: all that changed is drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def shown(page):
+    """Read the table of the map that is shown: rows, columns and numbers."""
+    settle(page)
+    return read_table(open_table(page).first)
+
+
+def assert_shows(page, expected):
+    """The page shows these weights, and hides none but zeros."""
+    _, _, weights = shown(page)
+    assert weights.shape == expected.shape
+    is_shown = ~np.isnan(weights)
+    assert (expected[~is_shown] == 0).all()
+    np.testing.assert_allclose(weights[is_shown], expected[is_shown], atol=3.5e-4)
+
+
 def wait_for_text(page, selector, text):
     """Wait until an element says something. (Playwright's own waiting needs eval, which the page forbids.)"""
     for _ in range(200):

@@ -10,6 +10,7 @@ from hf_attn_model.view.page.vectors import PlaceVectors
 SIZES_30_WORDS = {"words": 30, "tokens": 41, "layers": 6, "heads": 8}
 SIZES_60_WORDS = {"words": 60, "tokens": 61, "layers": 6, "heads": 8}
 SOURCE, TARGET = "My dog drank warm milk.", "Mi perro bebió leche tibia."
+OTHER = "Mi perro bebió la leche."  # another translation of the same source
 HOSTILE = [
     "</script><script>window.stolen = 1</script>",
     "<!--<script>",

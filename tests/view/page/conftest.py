@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 from browsing import skip_aloud
+from looking import settle
+from pages import OTHER, seen
+
+from hf_attn_model.view.page import write_page
 
 
 @pytest.fixture(scope="session")
@@ -52,14 +56,24 @@ def open_page(browser):
     assert heard == []
 
 
-def settle(page):
-    """Wait until the frame after next: all that changed is drawn."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+@pytest.fixture(scope="session")
+def file(tmp_path_factory):
+    """Three sentences, two with the same source; with queries, keys and values."""
+    records = [seen(name="best"), seen(target=OTHER, name="second"), seen("A cat", "Un gato", "cat")]
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    write_page(records, path)
+    return path
 
 
-@pytest.fixture(name="settle")
-def settle_fixture():
-    return settle
+@pytest.fixture
+def record():
+    """What the page shows first."""
+    return seen().maps
+
+
+@pytest.fixture
+def page(open_page, file):
+    return open_page(file)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import statistics
 
 import pytest
-from looking import cell_at
+from looking import cell_at, settle
 from pages import SIZES_60_WORDS, make_vectors, random_sentence
 
 from hf_attn_model.view.page import SeenSentence, write_page
@@ -30,7 +30,7 @@ def test_it_opens_within_a_second(open_page, file):
 
 
 @pytest.mark.parametrize("over", ["cells", "words"])
-def test_a_hover_answers_within_a_frame(open_page, file, settle, trace, over):
+def test_a_hover_answers_within_a_frame(open_page, file, trace, over):
     page = open_page(file)
 
     def move():

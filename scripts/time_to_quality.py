@@ -43,8 +43,15 @@ def measure(name: str, recipe: Recipe, train: Corpus, test: Corpus, minutes: lis
         if any(key.items() <= result.items() for result in read_results(out)):
             continue
         model = AutoModelForSeq2SeqLM.from_pretrained(folder / f"{mark['minute']:g}")
-        search = {"num_beams": recipe.num_beams, "lowercase": recipe.lowercase}
-        scores, _ = evaluate(model, tokenizer, test, recipe.target_lang, **search, progress=True)
+        scores, _ = evaluate(
+            model,
+            tokenizer,
+            test,
+            recipe.target_lang,
+            num_beams=recipe.num_beams,
+            lowercase=recipe.lowercase,
+            progress=True,
+        )
         speed = {"tokens_per_second": round(mark["tokens"] / mark["training_seconds"])}
         machine = {"hardware": provenance.hardware(), "versions": provenance.versions()}
         with (out / RESULTS_FILE).open("a", encoding="utf-8") as file:

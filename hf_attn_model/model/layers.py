@@ -3,6 +3,9 @@
 Shapes: B batch, T target length, S source length, D d_model, F feed-forward width.
 """
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import nn
 from transformers.activations import ACT2FN
@@ -144,3 +147,28 @@ class DecoderLayer(TransformerLayer):
             )
             hidden_states = self.leave(norm, hidden_states, update)
         return self.feed_forward(hidden_states)
+
+
+def start_softly(layers: nn.ModuleList, residual: float, gain: float) -> None:
+    """Let every sublayer begin as a small change of what it is given: what a norm after the sum needs.
+
+    DeepNet (Wang et al., 2022, figure 2) multiplies what a sublayer is given by a constant, and the first values of its
+    weights, those of queries and keys excepted, by another. A norm after the sum does not see a common factor, so that
+    here the weights that a sublayer ends with are divided instead, and the forward pass stays Marian's.
+
+    Args:
+        layers: encoder or decoder layers; their linear maps are marked with gains, before their weights are drawn.
+        residual: alpha of the paper.
+        gain: beta of the paper.
+    """
+    for layer in cast(Iterable[TransformerLayer], layers):
+        attentions = [part for part in layer.children() if isinstance(part, Attention)]
+        for linear in (layer.fc1, *(attention.v_proj for attention in attentions)):
+            _mark(linear, gain)
+        for linear in (layer.fc2, *(attention.out_proj for attention in attentions)):
+            _mark(linear, gain / residual)
+
+
+def _mark(linear: nn.Linear, gain: float) -> None:
+    """Say by which factor the first weights are wider than Glorot's; `AttnPreTrainedModel._init_weights` reads it."""
+    linear.gain = gain  # type: ignore[assignment]

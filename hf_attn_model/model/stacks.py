@@ -16,7 +16,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .attention import Attention
 from .configuration_attn import AttnConfig
 from .dropout import Dropout
-from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions
+from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions, start_softly
 
 
 class AttnPreTrainedModel(PreTrainedModel):
@@ -37,7 +37,7 @@ class AttnPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Start linear maps as Glorot and Bengio (2010), and word vectors with unit length in expectation."""
         if isinstance(module, nn.Linear):
-            init.xavier_uniform_(module.weight)
+            init.xavier_uniform_(module.weight, gain=getattr(module, "gain", 1.0))
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, WordEmbedding):
@@ -79,6 +79,9 @@ class Encoder(AttnPreTrainedModel):
         self.embed_positions = SinusoidalPositions(config)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
+        if config.norm_position == "post":
+            depth = (config.encoder_layers**4 * config.decoder_layers) ** (1 / 16)
+            start_softly(self.layers, residual=0.81 * depth, gain=0.87 / depth)
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False
         self.post_init()
@@ -125,6 +128,9 @@ class Decoder(AttnPreTrainedModel):
         self.embed_positions = SinusoidalPositions(config)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
+        if config.norm_position == "post":
+            depth = config.decoder_layers ** (1 / 4)
+            start_softly(self.layers, residual=3 ** (1 / 4) * depth, gain=12 ** (-1 / 4) / depth)
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False
         self.post_init()

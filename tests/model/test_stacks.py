@@ -1,0 +1,31 @@
+"""How the weights of layers begin."""
+
+import pytest
+from small_models import make_model
+
+N, M = 5, 3  # layers of the encoder and of the decoder
+
+
+def gain(linear):
+    """How much wider than Glorot's the weights are spread."""
+    return float(linear.weight.detach().abs().max()) / (6 / sum(linear.weight.shape)) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("norm_position", "encoder", "decoder"),
+    [
+        ("pre", (1, 1), (1, 1)),
+        ("post", (0.87 * (N**4 * M) ** (-1 / 16), 0.81 * (N**4 * M) ** (1 / 16)), ((12 * M) ** -0.25, (3 * M) ** 0.25)),
+    ],
+)
+def test_post_norm_weights_begin_as_deepnets(norm_position, encoder, decoder):
+    model = make_model(norm_position=norm_position, encoder_layers=N, decoder_layers=M, d_model=60, head_dim=20).model
+    for stack, (beta, alpha) in ((model.encoder, encoder), (model.decoder, decoder)):
+        for layer in stack.layers:
+            for attention in (layer.self_attn, getattr(layer, "encoder_attn", layer.self_attn)):
+                assert gain(attention.q_proj) == pytest.approx(1, rel=0.01)
+                assert gain(attention.k_proj) == pytest.approx(1, rel=0.01)
+                assert gain(attention.v_proj) == pytest.approx(beta, rel=0.01)
+                assert gain(attention.out_proj) == pytest.approx(beta / alpha, rel=0.01)
+            assert gain(layer.fc1) == pytest.approx(beta, rel=0.01)
+            assert gain(layer.fc2) == pytest.approx(beta / alpha, rel=0.01)

@@ -59,9 +59,10 @@ def plot_attention(
 
 @dataclass(frozen=True)
 class _Panel:
-    """One heat map: weights (T,S) and what is written around it, with its measures in inches."""
+    """One heat map: weights (T,S), which the mask hides, and what is written around them, with measures in inches."""
 
     weights: np.ndarray
+    hidden: np.ndarray
     rows: list[str]
     columns: list[str]
     title: str
@@ -122,6 +123,7 @@ def _panel(record: SentenceMaps, place: str, layer: int | None, head: int | None
     unit = "word" if merge_words else "token"
     return _Panel(
         weights=weights,
+        hidden=(weights == 0) & np.triu(np.full(weights.shape, place == "decoder"), 1),
         rows=[show_token(row) for row in labelled.rows],
         columns=[show_token(column) for column in labelled.columns],
         title=f"{PLACE_TITLES[place]}\n{', '.join(chosen)}",
@@ -163,7 +165,7 @@ def _draw(panels: list[_Panel], highest: float | None) -> Figure:
 
 def _draw_panel(axes: Axes, panel: _Panel, highest: float, families: list[str]) -> AxesImage:
     """Draw one heat map: keys along the top, queries down the side."""
-    weights = np.ma.masked_equal(panel.weights, 0)  # hidden by the mask: left white
+    weights = np.ma.array(panel.weights, mask=panel.hidden)  # what is hidden is left white
     image = axes.imshow(weights, cmap=COLOURS, vmin=0, vmax=highest)
     axes.set_yticks(range(len(panel.rows)), panel.rows)
     axes.set_xticks(range(len(panel.columns)), panel.columns)
@@ -181,7 +183,7 @@ def _draw_panel(axes: Axes, panel: _Panel, highest: float, families: list[str]) 
     axes.spines[:].set_visible(False)
     if panel.is_small:
         for (row, column), weight in np.ndenumerate(panel.weights):
-            if weight > 0:
+            if not panel.hidden[row, column]:
                 colour = "white" if weight > 0.45 * highest else "black"
                 axes.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=8, color=colour)
     return image

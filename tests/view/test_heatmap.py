@@ -113,6 +113,15 @@ def test_small_maps_bear_their_values_except_where_hidden():
     assert len(plot_attention(long, "encoder").axes[0].texts) == 0
 
 
+def test_a_weight_too_small_for_its_precision_is_not_hidden():
+    record = make_record(split=False)
+    record.cross[:, :, 2, 1] = record.decoder[:, :, 2, 1] = 0
+    for place in ("cross", "decoder"):
+        axes = plot_attention(record, place).axes[0]
+        assert not np.ma.getmaskarray(axes.images[0].get_array())[2, 1]
+        assert "0.00" in [text.get_text() for text in axes.texts]
+
+
 def test_values_can_be_read_on_their_cells():
     axes = plot_attention(make_record(), "cross", 0, 0).axes[0]
     image = axes.images[0]

@@ -114,6 +114,7 @@ def stop_the_clock(page):
 def choose(page, name, value):
     """Choose one of the radio buttons of a group."""
     page.locator(f"input[name={name}][value={value}]").check(force=True)
+    settle(page)
 
 
 def head(page, place, layer, number):
@@ -122,7 +123,8 @@ def head(page, place, layer, number):
 
 
 def cell_at(page, row, column, view="A"):
-    """Where a cell of an enlarged map is, for a mouse."""
+    """Where a cell of an enlarged map is, for a mouse; when all that changed before is drawn."""
+    settle(page)
     cells = page.locator(f"figure[data-view={view}] .cells")
     size = number(cells.evaluate("cells => getComputedStyle(cells).getPropertyValue('--cell')").removesuffix("px"))
     return cells, {"x": (column + 0.5) * size, "y": (row + 0.5) * size}

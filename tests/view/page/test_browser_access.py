@@ -94,6 +94,36 @@ def test_all_can_be_reached_with_the_keyboard(page):
     assert "cells" in reached
 
 
+@pytest.mark.parametrize("start", ["#queries .word", "#keys .word", ".place[data-place=cross] .head", ".cells"])
+def test_keys_of_one_letter_leave_the_focus_where_it_is(page, start):
+    """What has the focus is built anew by many keys; the one in its place has it then."""
+    page.locator(start).first.focus()
+    if start != ".cells":
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    here = "selector => [...document.querySelectorAll(selector)].indexOf(document.activeElement)"
+    before = page.evaluate(here, start)
+    for key in "ttaavvccjk":
+        page.keyboard.press(key)
+        settle(page)
+        assert page.evaluate(here, start) == before >= 0, key
+    for key in "1swjkw23":  # other words, of which one has the focus
+        page.keyboard.press(key)
+        settle(page)
+        assert page.evaluate(here, start) >= 0, key
+
+
+def test_a_word_hands_the_focus_to_its_first_subword_and_takes_it_back(page, record):
+    words = page.locator("#queries .word")
+    split = next(i for i, word in enumerate(record.target_word_of_token) if word == record.target_word_of_token[i + 1])
+    word = record.target_word_of_token[split]
+    words.nth(word).focus()
+    for key, place in (("w", split), ("ArrowRight", split + 1), ("w", word)):
+        page.keyboard.press(key)
+        settle(page)
+        assert words.nth(place).evaluate("word => word === document.activeElement")
+
+
 def test_help_lists_the_keys_and_letters_can_be_switched_off(page):
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()

@@ -17,6 +17,7 @@ def test_how_a_number_was_made(page, way, place):
     choose(page, "place", place)
     choose(page, "unit", "subwords")
     head(page, place, layer, number_of_head).click()
+    settle(page)
     if way == "mouse":
         cells, position = cell_at(page, row, column)
         cells.click(position=position)

@@ -64,6 +64,7 @@ def test_heads_are_averaged(page, record, way):
 def test_a_word_is_followed_where_it_looks_and_who_looks_at_it(page, record, place, way):
     choose(page, "place", place)
     head(page, place, 0, 1).click()
+    settle(page)  # the words of this place stand there
     labelled = record.words(place)
     weights = labelled.weights[0, 1]
     row = 3
@@ -101,6 +102,7 @@ def test_a_word_is_followed_where_it_looks_and_who_looks_at_it(page, record, pla
 def test_lines_begin_at_the_word_and_end_at_what_it_looks_at(page, record):
     """The strongest line of a row is drawn below the word that it ends at."""
     head(page, "cross", 0, 1).click()
+    settle(page)
     weights = record.words("cross").weights[0, 1]
     row = 2
     page.locator("#queries .word").nth(row).hover()

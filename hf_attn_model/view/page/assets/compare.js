@@ -54,7 +54,7 @@ function drawCompare() {
     );
     box.value = chosen[name];
     box.addEventListener('change', () => {
-      change({ compare: { ...chosen, [name]: box.value === 'all' ? 'all' : Number(box.value) } });
+      change({ compare: { ...comparison(), [name]: box.value === 'all' ? 'all' : Number(box.value) } });
     });
     return make('label', { className: 'select' }, `${name[0].toUpperCase()}${name.slice(1)} `, box);
   };

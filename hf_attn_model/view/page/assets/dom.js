@@ -89,6 +89,19 @@ function bound(error) {
   return (Math.ceil(error * 10 ** digits - 1e-9) / 10 ** digits).toFixed(digits);
 }
 
+/**
+ * Build a group of elements anew; who stood on one of them with the keyboard stays there.
+ *
+ * @param items gives the elements of the group, before and after
+ * @param heir says which of the new elements takes the focus of an old one; without it the one in the same place
+ */
+function rebuild(items, build, heir = (all, _, here) => all[Math.min(here, all.length - 1)]) {
+  const old = items();
+  const here = old.indexOf(document.activeElement);
+  build();
+  if (here >= 0) heir(items(), old[here], here)?.focus();
+}
+
 /** Let one element of a group take the tab stop; arrow keys walk from one to the next. */
 function rove(group, items, columns = () => items().length) {
   group.addEventListener('focusin', (event) => {

@@ -172,7 +172,7 @@ function average({ rows, context }, part, side) {
   }
   const values = rows[part.key].value;
   const shares = rows.map((row) => row.value.map((number) => row.weight * number));
-  const highest = largest([...shares.flat(), ...context]);
+  const [highest, ofContext] = [largest([...shares.flat(), ...context]), largest(context)];
   const strips = rows.map((_, index) =>
     strip(word(side.tokens[index]), shares[index], highest, index === part.key ? 'chosen' : ''),
   );
@@ -184,7 +184,7 @@ function average({ rows, context }, part, side) {
       written(number - share, 4, true),
       written(number),
     ];
-    return rowOf('', String(dimension), ...cells, signedBar(number, largest(context)));
+    return rowOf('', String(dimension), ...cells, signedBar(number, ofContext));
   });
   const head = ['dimension', 'value', 'weight × value', 'all other keys', 'context'];
   const says =

@@ -18,10 +18,23 @@ function buildPair() {
   title('queries-title', queriesTitle, queriesSay);
   byId('place-says').textContent = PLACE_SAYS[map.place];
   const [querySide, keySide] = map.sentence.sides(map.place);
-  shownWords.keys = buildWords(byId('keys'), map.columns, keySide, 'column');
-  shownWords.queries = buildWords(byId('queries'), map.rows, querySide, 'row');
+  for (const [name, ...what] of [
+    ['keys', map.columns, keySide, 'column'],
+    ['queries', map.rows, querySide, 'row'],
+  ]) {
+    rebuild(
+      () => shownWords[name],
+      () => {
+        shownWords[name] = buildWords(byId(name), ...what);
+      },
+      ofSameToken,
+    );
+  }
   drawPair();
 }
+
+/** Find the word, or the subword, that has the first token of another one. */
+const ofSameToken = (all, old) => all.find((each) => Number(each.dataset.last) >= Number(old.dataset.first)) ?? all.at(-1);
 
 /** Make a button for each word, with spaces where the sentence has them. */
 function buildWords(root, groups, side, axis) {
@@ -35,19 +48,15 @@ function buildWords(root, groups, side, axis) {
     );
     if (group.isSpecial) button.classList.add('special');
     if (group.gap || !position) button.classList.add('gap');
+    [button.dataset.first, button.dataset.last] = [group.tokens[0], group.tokens.at(-1)];
     const words = { row: null, column: null, isCell: false, [axis]: wordOf(side, group) };
     button.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && change({ active: words }));
     button.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && change({ active: null }));
     button.addEventListener('blur', () => change({ active: null }));
     const follow = () => {
       change({ active: words });
-      const map = mapOf();
-      const { row, column } = locate(map, words);
-      say(
-        [...(row >= 0 ? looks(map, row, null) : []), ...(column >= 0 ? looks(map, null, column) : [])]
-          .map((part) => part.textContent)
-          .join(' '),
-      );
+      const clauses = readOut(words).map((clause) => clause.textContent);
+      say(clauses.join(' '));
     };
     button.addEventListener('focus', follow);
     button.addEventListener('click', follow);

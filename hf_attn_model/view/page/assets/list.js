@@ -49,8 +49,7 @@ function firstHeads(sentence) {
     sentence.places.map((place) => {
       const { layers, heads } = sentence.facts(place);
       const flats = layers.flatMap((layer, l) => heads.map((head, h) => l * heads.length + h));
-      const error = (flat) =>
-        page.heads[`${layers[Math.floor(flat / heads.length)]}:${heads[flat % heads.length]}`]?.aer;
+      const error = (flat) => knownHead(sentence, flat)?.aer;
       if (place === 'cross' && flats.some((flat) => error(flat) !== undefined)) {
         return [place, [flats.reduce((best, flat) => ((error(flat) ?? 2) < (error(best) ?? 2) ? flat : best))]];
       }

@@ -1,6 +1,6 @@
 /* All heads of the three places: a grid of little maps for each, a row for a layer and a column for a head. */
 
-const grids = new Map(); // place -> {root, boxes: [gridcell by flat position]}
+const grids = new Map(); // place -> {root, boxes: [gridcell by flat position], stops: [element, as arrow keys walk]}
 
 /** Choose heads of a place, and show it. */
 function chooseHeads(place, heads) {
@@ -17,15 +17,20 @@ function toggleHead(place, flat) {
 }
 
 function buildGrids() {
-  grids.clear();
-  fill(byId('grids'), ...current().places.map(buildGrid));
+  rebuild(
+    () => [...grids.values()].flatMap(({ stops }) => stops),
+    () => {
+      grids.clear();
+      fill(byId('grids'), ...current().places.map(buildGrid));
+    },
+  );
 }
 
 function buildGrid(place) {
   const { layers, heads } = current().facts(place);
   const width = heads.length;
   const boxes = [];
-  const stops = []; // in the order of the arrow keys
+  const stops = [];
   const rows = layers.map((layer, l) => {
     const ofLayer = heads.map((_, h) => l * width + h);
     const name = make('div', {
@@ -95,7 +100,7 @@ function buildGrid(place) {
     ...knownHeads(place, layers, heads),
   );
   root.dataset.place = place;
-  grids.set(place, { root, boxes });
+  grids.set(place, { root, boxes, stops });
   return root;
 }
 
@@ -119,7 +124,7 @@ function knownHeads(place, layers, heads) {
         const link = make('button', {
           type: 'button',
           className: 'link',
-          textContent: `${name} (AER ${(100 * facts.aer).toFixed(1)} %)`,
+          textContent: `${name} (${sayError(facts)})`,
         });
         link.addEventListener('click', () => chooseHeads('cross', [flat]));
         return i ? [', ', link] : [link];

@@ -27,25 +27,19 @@ function shownMaps() {
   const isWhole =
     difference.rows.length === Math.max(a.rows.length, b.rows.length) &&
     difference.columns.length === Math.max(a.columns.length, b.columns.length);
-  const title = [
-    bold('B − A '),
-    make('span', {
-      className: 'quiet',
-      textContent: isWhole ? 'difference' : 'difference, where both have the same words',
-    }),
-  ];
+  const title = [bold('B − A '), quiet(isWhole ? 'difference' : 'difference, where both have the same words')];
   return [...shown, { name: 'difference', map: difference, title }];
 }
 
 /** What is known of a single head of cross-attention. */
 function knownOf(map) {
-  const { layers, heads } = map.sentence.facts(map.place);
   if (map.place !== 'cross' || map.heads.length > 1) return [];
-  const known = page.heads[`${layers[Math.floor(map.heads[0] / heads.length)]}:${heads[map.heads[0] % heads.length]}`];
+  const known = knownHead(map.sentence, map.heads[0]);
   return known ? [' ', make('span', { className: 'role', textContent: sayKnown(known) })] : [];
 }
 
-const sayKnown = (known) => `${known.role}, AER ${(100 * known.aer).toFixed(1)} % (${known.step} step)`;
+const sayError = (known) => `AER ${(100 * known.aer).toFixed(1)} %`;
+const sayKnown = (known) => `${known.role}, ${sayError(known)} (${known.step} step)`;
 
 /** B minus A, over the rows and columns that both begin with; null where there are none. */
 function differenceOf(a, b) {
@@ -81,6 +75,11 @@ const handlers = {
 };
 
 function drawStage() {
+  rebuild(() => views.map((view) => view.cells), drawViews);
+  drawFollowed();
+}
+
+function drawViews() {
   const shown = shownMaps();
   if (views.map((view) => view.name).join() !== shown.map((each) => each.name).join()) {
     views = shown.map(({ name }) => new HeatMap(name, handlers));
@@ -98,7 +97,6 @@ function drawStage() {
   });
   byId('maps').style.setProperty('--column-label', `${Math.max(...views.map((view) => view.labelHeight))}px`);
   drawLegend(highest, shown.find(({ map }) => map.isDifference)?.map.highest);
-  drawFollowed();
 }
 
 /** What the colours mean. */

@@ -74,6 +74,12 @@ const current = () => sentenceAt(state.record);
 /** The map of a place as the page is set. */
 const mapOf = (place = state.place) => current().map(place, state.heads[place], state.unit, state.special);
 
+/** What was measured of a head of cross-attention, by its flat position; undefined where nothing was. */
+function knownHead(sentence, flat) {
+  const { layers, heads } = sentence.facts('cross');
+  return page.heads[`${layers[Math.floor(flat / heads.length)]}:${heads[flat % heads.length]}`];
+}
+
 const isDark = () =>
   !state.printing &&
   (state.theme === 'dark' || (state.theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches));

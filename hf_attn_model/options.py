@@ -1,11 +1,13 @@
 """Options that several verbs share: how they are declared, and what stands for one that was not typed."""
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import UserError
 
 PLACES = ("encoder", "decoder", "cross")
+ON_PICTURES = ("place", "layer", "head", "subwords")  # what a page shows all of
 MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 
 
@@ -62,6 +64,14 @@ def num_beams(arguments: argparse.Namespace, model: Any) -> int:
         return arguments.num_beams
     recipe = recipe_of(arguments.model)
     return recipe.num_beams if recipe else model.generation_config.num_beams or 5
+
+
+def refuse(arguments: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Raise `UserError` for the first of these options that was typed: it would not be heard."""
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None and value is not False:
+            raise UserError(f"leave out --{name.replace('_', '-')}: {why}")
 
 
 def required(value: str | None, option: str) -> str:

@@ -70,11 +70,8 @@ def measure(
     return result
 
 
-def measure_one(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pair: RolePair
-) -> dict[str, dict[str, Any]]:
-    """Read the related words of a single sentence: for each place the looks of each kind of pair."""
-    (record,) = _read(model, tokenizer, [pair], 1)
+def measure_one(record: SentenceMaps, pair: RolePair) -> dict[str, dict[str, Any]]:
+    """Read the related words of a sentence off its maps: for each place the looks of each kind of pair."""
     return {place: looks_of(word_map) for place, word_map in word_maps_of(record, pair).items()}
 
 

@@ -6,7 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..options import MODEL, add_beams, add_head, add_languages, check_beams, language, num_beams, required
+from ..options import (
+    MODEL,
+    ON_PICTURES,
+    add_beams,
+    add_head,
+    add_languages,
+    check_beams,
+    language,
+    num_beams,
+    refuse,
+    required,
+)
 
 
 def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +121,7 @@ def film(arguments: argparse.Namespace) -> None:
     if suffix == FILM_SUFFIX:
         save_film(frames, arguments.out, **choice, merge_words=not arguments.subwords)
     else:
-        for name, value in (choice | {"subwords": arguments.subwords or None}).items():
-            if value is not None:
-                raise UserError(f"leave out --{name}: a page shows all of it")
+        refuse(arguments, ON_PICTURES, "a page shows all of it")
         write_page(frames, arguments.out, is_film=True)
     print(f"{frames[0].source}\n{frames[0].target}\n{len(frames)} frames, {frames[0].id} to {frames[-1].id}")
     print(f"film: {arguments.out}")

@@ -83,9 +83,10 @@ class AttentionCallback(TrainerCallback):
             return
         record: Record = {"step": state.global_step, "epoch": round(state.epoch or 0, 4)}
         record |= measure(model, processing_class, self.pairs, batch_size=self.batch_size)
+        shown = look_at(model, processing_class, self.probe or self.pairs[0])
         if self.probe is not None:
-            record["probe"] = measure_one(model, processing_class, self.probe)
-        record[FRAME] = to_frame(look_at(model, processing_class, self.probe or self.pairs[0]))
+            record["probe"] = measure_one(shown, self.probe)
+        record[FRAME] = to_frame(shown)
         self.records.append(record)
         if state.is_world_process_zero:
             write_curve(str(args.output_dir), self.records)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..options import add_beams, add_head, add_target, num_beams
+from ..options import ON_PICTURES, add_beams, add_head, add_target, num_beams, refuse
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 PAGE_SUFFIXES = (".html", ".htm")  # as in `page.write`, which takes seconds to import
 ON_PAGES = ("first", "compare", "best")  # options that only pages have
-ON_PICTURES = ("place", "layer", "head", "subwords")  # what a page shows all of
 MOST = 500  # sentences of a page, unless more are asked for
 
 
@@ -47,18 +46,17 @@ def view(arguments: argparse.Namespace) -> None:
 
 def _check_options(arguments: argparse.Namespace, is_page: bool) -> None:
     """Refuse options that would not be heard."""
-    for name in ON_PICTURES if is_page else ON_PAGES:
-        if getattr(arguments, name) not in (None, False):
-            why = "a page shows all of it" if is_page else "it is for pages: --out page.html"
-            raise UserError(f"leave out --{name}: {why}")
+    if is_page:
+        refuse(arguments, ON_PICTURES, "a page shows all of it")
+    else:
+        refuse(arguments, ON_PAGES, "it is for pages: --out page.html")
     is_model = (Path(arguments.model) / "config.json").is_file()
     if arguments.sentence is None and is_model:
         raise UserError(f"{arguments.model} is a model: give a sentence to translate, too")
-    for name in ("index", "first") if arguments.sentence is not None else ("compare", "best", "target", "num_beams"):
-        if getattr(arguments, name) is not None:
-            option = name.replace("_", "-")
-            why = "is for exports" if arguments.sentence is not None else "needs a model and a sentence"
-            raise UserError(f"leave out --{option}: it {why}")
+    if arguments.sentence is None:
+        refuse(arguments, ("compare", "best", "target", "num_beams"), "it needs a model and a sentence")
+    else:
+        refuse(arguments, ("index", "first"), "it is for exports")
     if arguments.best is not None and (arguments.compare or arguments.target is not None):
         raise UserError("--best compares translations of one model: leave out --compare and --target")
     for name in ("first", "best"):

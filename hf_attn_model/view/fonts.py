@@ -11,6 +11,7 @@ from functools import cache
 from matplotlib import font_manager
 
 DEFAULT = "DejaVu Sans"
+LAST_RESORT = "Last Resort High-Efficiency"  # comes with matplotlib, too: a box in the place of any character
 PREFERRED = (
     "Noto Sans CJK TC",  # Linux; the built-in corpus is in traditional characters
     "Noto Sans CJK SC",
@@ -31,7 +32,7 @@ def font_families(labels: Iterable[str]) -> list[str]:
     missing = {character for label in labels for character in label if character.isprintable()}
     missing -= _characters(DEFAULT) | {" "}
     families = [DEFAULT]
-    for family in (*PREFERRED, *sorted(set(font_manager.get_font_names()))):
+    for family in (*PREFERRED, *sorted(set(font_manager.get_font_names()) - {LAST_RESORT})):
         if not missing:
             break
         found = missing & _characters(family)
@@ -52,5 +53,6 @@ def _characters(family: str) -> frozenset[str]:
     """List the characters of a family's regular face; none if it is not installed."""
     if family not in font_manager.get_font_names():
         return frozenset()
-    path = font_manager.findfont(family, fallback_to_default=False)
+    named = font_manager.FontProperties(family=[family])  # a name alone would be read as a pattern, "-" as its syntax
+    path = font_manager.findfont(named, fallback_to_default=False)
     return frozenset(map(chr, font_manager.get_font(path).get_charmap()))

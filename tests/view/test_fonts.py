@@ -43,6 +43,13 @@ def test_a_missing_font_is_named_in_one_line(installed):
     assert "\n" not in str(caught[0].message)
 
 
+def test_the_last_resort_of_matplotlib_is_no_font_for_a_character(installed):
+    assert "狗" in fonts._characters(fonts.LAST_RESORT), "it has all of them, and a hyphen in its name"
+    installed({"DejaVu Sans": "dog", fonts.LAST_RESORT: "狗"})
+    with pytest.warns(UserWarning, match="no installed font has 狗"):
+        assert font_families(["dog", "狗"]) == ["DejaVu Sans"]
+
+
 def test_installed_characters_are_those_that_the_font_draws():
     assert {"a", "▁", "é"} <= fonts._characters("DejaVu Sans")
     assert "狗" not in fonts._characters("DejaVu Sans")

@@ -130,7 +130,6 @@ def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
     of_ours = {
         "label_smoothing": recipe.label_smoothing,
         "r_drop": recipe.r_drop,
-        "r_drop_start": recipe.r_drop_start,
         "word_dropout": recipe.word_dropout,
         "ema": EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
         "kernels": kernels,

@@ -44,8 +44,6 @@ class Recipe:
         max_tokens: source and target tokens of a batch, padding included.
         label_smoothing: share of the target distribution spread evenly over the vocabulary, in training only.
         r_drop: weight of the divergence between two passes over each pair (R-Drop; the paper has 5), 0 for one pass.
-        r_drop_start: step from which on R-Drop trains. Two passes take twice the time, and pay only once the model
-            knows its text: let it read each pair once before.
         bpe_dropout: probability with which a merge of subwords is left out in training (the paper has 0.1).
         word_dropout: probability with which a word that the model reads is hidden in training.
         ema_decay: of the moving average of the weights (such as 0.999) that is evaluated and kept; 0 for none.
@@ -74,7 +72,6 @@ class Recipe:
     max_tokens: int = 4096
     label_smoothing: float = 0.1
     r_drop: float = 0.0
-    r_drop_start: int = 0
     bpe_dropout: float = 0.0
     word_dropout: float = 0.0
     ema_decay: float = 0.0
@@ -140,7 +137,6 @@ def _check_values(recipe: Recipe, where: str) -> None:
     for name, low, high in (
         ("label_smoothing", 0, 1),
         ("r_drop", 0, 1000),
-        ("r_drop_start", 0, 10**9),
         ("bpe_dropout", 0, 1),
         ("word_dropout", 0, 1),
         ("ema_decay", 0, 1),

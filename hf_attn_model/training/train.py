@@ -72,7 +72,6 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         max_tokens=recipe.max_tokens,
         label_smoothing=recipe.label_smoothing,
         r_drop=recipe.r_drop,
-        r_drop_start=recipe.r_drop_start,
         word_dropout=recipe.word_dropout,
         ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
         kernels=kernels,

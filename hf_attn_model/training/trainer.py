@@ -30,7 +30,6 @@ class TranslationTrainer(Seq2SeqTrainer):
         max_tokens: source and target tokens of a training batch, padding included.
         label_smoothing: of the training loss; the evaluation loss is plain cross-entropy.
         r_drop: weight of the divergence between two passes over each pair (see `chunked_cross_entropy`); 0: one pass.
-        r_drop_start: the step from which on there are two passes; up to it one pass, in half the time.
         word_dropout: probability with which a word that the model reads in training is hidden (see `drop_words`).
         ema: evaluate, and choose the best checkpoint, by these moving averages instead of the weights.
         kernels: what to compute with, as `choose_kernels()` says; the default changes nothing.
@@ -47,7 +46,6 @@ class TranslationTrainer(Seq2SeqTrainer):
         max_tokens: int,
         label_smoothing: float = 0.0,
         r_drop: float = 0.0,
-        r_drop_start: int = 0,
         word_dropout: float = 0.0,
         ema: EMACallback | None = None,
         kernels: Kernels | None = None,
@@ -58,7 +56,6 @@ class TranslationTrainer(Seq2SeqTrainer):
         self.max_tokens = max_tokens
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
-        self.r_drop_start = r_drop_start
         self.word_dropout = word_dropout
         self.ema = ema
         self.kernels = kernels
@@ -167,13 +164,12 @@ class TranslationTrainer(Seq2SeqTrainer):
         if self.word_dropout:
             whole: Any = self.model  # `model` may be wrapped
             inputs = drop_words(inputs, self.word_dropout, whole.config.pad_token_id)
-        r_drop = self.r_drop if self.state.global_step >= self.r_drop_start else 0.0
-        if r_drop:
+        if self.r_drop:
             inputs = twice(inputs)
         outputs = model(
             **inputs,
             label_smoothing=self.label_smoothing,
-            r_drop=r_drop,
+            r_drop=self.r_drop,
             skip_logits=True,
             num_items_in_batch=num_items_in_batch,
         )

@@ -13,7 +13,7 @@ from hf_attn_model.training.ema import EMACallback
 from hf_attn_model.training.kernels import Kernels
 from hf_attn_model.training.trainer import TranslationTrainer
 
-OWN = ("max_tokens", "label_smoothing", "r_drop", "r_drop_start", "word_dropout", "ema", "kernels")  # of our Trainer
+OWN = ("max_tokens", "label_smoothing", "r_drop", "word_dropout", "ema", "kernels")  # arguments of TranslationTrainer
 
 
 @pytest.fixture
@@ -67,21 +67,6 @@ def test_r_drop_trains_on_two_passes_and_counts_each_pair_once(pairs, tmp_path):
         losses[dropout, r_drop] = trainer.compute_loss(trainer.model.train(), dict(batch), num_items_in_batch=19)
     torch.testing.assert_close(losses[0.0, 3.0], losses[0.0, 0.0])
     assert losses[0.3, 3.0] > losses[0.3, 0.0]
-
-
-def test_r_drop_starts_at_its_step(pairs, tmp_path):
-    """Up to that step each pair is read once, and from it on twice."""
-    read = {}
-    for start in (0, 2, 3):
-        options = {"r_drop": 3.0, "r_drop_start": start, "max_tokens": 97, "learning_rate": 0.0}
-        trainer = make_trainer(TranslationTrainer, pairs, tmp_path, **options)
-        rows = []
-        trainer.model.model.encoder.register_forward_pre_hook(lambda _, inputs, rows=rows: rows.append(len(inputs[0])))
-        trainer.train()
-        read[start] = rows
-    plain = read[3]
-    assert read[0] == [2 * rows for rows in plain]
-    assert read[2] == [*plain[:2], 2 * plain[2]]
 
 
 def test_hidden_words_are_trained_on_but_not_evaluated(pairs, tmp_path):

@@ -173,7 +173,9 @@ def test_colours_of_cells_grow_with_their_weights(page, record):
 def test_three_places_side_by_side_follow_one_word(page, record):
     page.keyboard.press("v")
     settle(page)
-    assert page.locator("figure.heatmap").count() == 3
+    boxes = [figure.bounding_box() for figure in page.locator("figure.heatmap").all()]
+    assert len({box["x"] for box in boxes}) == 3
+    assert len({box["y"] for box in boxes}) == 1
     source = 2
     cells, position = cell_at(page, 1, source, view="cross")
     cells.hover(position=position)

@@ -88,7 +88,7 @@ function drawViews() {
     fill(root, ...views.map((view) => view.root));
   }
   const width = Math.max(...shown.map(({ map }) => map.columns.length)) * CELL.least + 96; // what the widest map needs
-  byId('maps').style.setProperty('--need', `${Math.max(width, 272)}px`);
+  byId('maps').style.setProperty('--need', `${Math.max(width, 248)}px`);
   const highest = page.is_film
     ? 1
     : Math.max(...shown.filter(({ map }) => !map.isDifference).map(({ map }) => map.highest));

@@ -60,7 +60,7 @@ def run_program(program: str, variables: dict[str, Any]) -> str:
 
 def outline(text: str) -> list[str]:
     """What must be the same whoever trained the model: the lines, without numbers, bars and widths of columns."""
-    return [" ".join(BAR.sub("█", NUMBER.sub("#", line)).split()) for line in text.splitlines()]
+    return [" ".join(BAR.sub("", NUMBER.sub("#", line)).split()) for line in text.splitlines()]
 
 
 def main() -> None:

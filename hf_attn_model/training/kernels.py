@@ -92,12 +92,16 @@ def use_kernels(kernels: Kernels, model: PreTrainedModel) -> Iterator[None]:
 
 
 def _onednn_is_faster() -> bool:
-    """Tell whether MKL keeps its best kernels from this processor: it does so from those that are not Intel's."""
+    """Tell whether MKL keeps its best kernels from this processor: those for AVX512, from all that are not Intel's."""
     if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and "AuthenticAMD" in _describe_processor()
+
+
+def _describe_processor() -> str:
+    """Read what the system says of the processor; its vendor is part of that."""
     cpuinfo = Path("/proc/cpuinfo")
-    vendor = cpuinfo.read_text() if cpuinfo.is_file() else platform.processor()
-    return "AuthenticAMD" in vendor
+    return cpuinfo.read_text() if cpuinfo.is_file() else platform.processor()
 
 
 def _onednn_is_exact() -> bool:

@@ -55,6 +55,18 @@ def test_float32_stays_float32(exact, monkeypatch):
     assert choose_kernels(bf16=True).onednn is False
 
 
+@pytest.mark.parametrize(
+    ("capability", "vendor", "is_faster"),
+    [("AVX512", "AuthenticAMD", True), ("AVX2", "AuthenticAMD", False), ("AVX512", "GenuineIntel", False)],
+)
+def test_onednn_stands_in_where_mkl_holds_back(capability, vendor, is_faster, monkeypatch):
+    for library in (torch.backends.mkl, torch.backends.mkldnn):
+        monkeypatch.setattr(library, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(kernels, "_describe_processor", lambda: f"vendor_id : {vendor}")
+    assert kernels._onednn_is_faster() is is_faster
+
+
 def test_exactness_is_measured(monkeypatch):
     """A machine that rounds products to bfloat16 is found out."""
     product = torch.Tensor.__matmul__

@@ -18,18 +18,16 @@ function buildPair() {
   title('queries-title', queriesTitle, queriesSay);
   byId('place-says').textContent = PLACE_SAYS[map.place];
   const [querySide, keySide] = map.sentence.sides(map.place);
-  for (const [name, ...what] of [
-    ['keys', map.columns, keySide, 'column'],
-    ['queries', map.rows, querySide, 'row'],
-  ]) {
+  const build = (name, groups, side, axis) =>
     rebuild(
       () => shownWords[name],
       () => {
-        shownWords[name] = buildWords(byId(name), ...what);
+        shownWords[name] = buildWords(byId(name), groups, side, axis);
       },
       ofSameToken,
     );
-  }
+  build('keys', map.columns, keySide, 'column');
+  build('queries', map.rows, querySide, 'row');
   drawPair();
 }
 

@@ -62,15 +62,18 @@ function drawCompare() {
     const [id, , target] = page.records[number];
     return [number, number === state.record ? `${id} (this one)` : `${id}: ${visibleText(target)}`];
   });
-  const focused = document.activeElement?.id;
-  fill(
-    root,
-    make('p', {}, bold('A'), ' is the map chosen among all heads. ', bold('B'), ' is:'),
-    ...(records.length > 1 ? [choice('record', records)] : []),
-    choice('layer', [...layers.map((layer, i) => [i, `layer ${layer}`]), ['all', 'all layers']]),
-    choice('head', [...heads.map((head, i) => [i, `head ${head}`]), ['all', 'mean of all heads']]),
+  rebuild(
+    () => [...root.querySelectorAll('select')],
+    () =>
+      fill(
+        root,
+        make('p', {}, bold('A'), ' is the map chosen among all heads. ', bold('B'), ' is:'),
+        ...(records.length > 1 ? [choice('record', records)] : []),
+        choice('layer', [...layers.map((layer, i) => [i, `layer ${layer}`]), ['all', 'all layers']]),
+        choice('head', [...heads.map((head, i) => [i, `head ${head}`]), ['all', 'mean of all heads']]),
+      ),
+    (all, old) => all.find(({ id }) => id === old.id),
   );
-  if (focused?.startsWith('compare-')) byId(focused)?.focus();
 }
 
 watch('record place heads layout compare', drawCompare);

@@ -18,10 +18,9 @@ from training_contenders import SHAPES, Contender, build_model, make_trainer
 from training_measures import CountingCollator, Counts
 from transformers import PreTrainedTokenizerBase, Seq2SeqTrainer, TrainerCallback, set_seed
 
-from hf_attn_model.text.resegmented import ResegmentedPairs
 from hf_attn_model.training.build import build_model as build_recipe_model
 from hf_attn_model.training.ema import EMACallback
-from hf_attn_model.training.examples import tokenize
+from hf_attn_model.training.examples import tokenize, training_examples
 from hf_attn_model.training.kernels import STOCK, choose_kernels
 from hf_attn_model.training.recipe import Recipe
 
@@ -134,9 +133,6 @@ def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
         "ema": EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
         "kernels": kernels,
     }
-    data: Any = tokenize(pairs, tokenizer, recipe.max_length)
-    if recipe.bpe_dropout:
-        seed = recipe.training.get("seed", 42)
-        data = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    data: Any = training_examples(recipe, pairs, tokenizer, recipe.training.get("seed", 42))
     model = build_recipe_model(recipe, tokenizer)
     return make_trainer(contender, model, data, tokenizer, out, recipe.max_tokens, CountingCollator, of_ours, **options)

@@ -15,7 +15,7 @@ test: .venv/test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
 
 # What `test` leaves out: tests of a minute or more each.
 test-all: test

@@ -130,6 +130,7 @@ def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
         "label_smoothing": recipe.label_smoothing,
         "r_drop": recipe.r_drop,
         "word_dropout": recipe.word_dropout,
+        "muon": recipe.muon,
         "ema": EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
         "kernels": kernels,
     }

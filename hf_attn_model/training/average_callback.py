@@ -51,7 +51,7 @@ class AverageCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Take up the snapshots of a resumed training, and drop those of steps that are still to come."""
-        check_whole(kwargs["model"], self)
+        check_whole(kwargs["model"], type(self).__name__)
         if args.save_strategy == "no":
             raise UserError("AverageCallback averages what a training saves: set save_strategy and save_steps")
         self.folder = Path(str(args.output_dir), SNAPSHOTS)

@@ -52,7 +52,7 @@ class EMACallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Begin with the weights as they are, or go on with the averages of the checkpoint that is resumed."""
-        check_whole(kwargs["model"], self)
+        check_whole(kwargs["model"], type(self).__name__)
         trained = trained_parameters(kwargs["model"])
         self.parameters = list(trained.values())
         self.averages = {

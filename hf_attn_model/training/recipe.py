@@ -46,6 +46,7 @@ class Recipe:
         r_drop: weight of the divergence between two passes over each pair (R-Drop; the paper has 5), 0 for one pass.
         bpe_dropout: probability with which a merge of subwords is left out in training (the paper has 0.1).
         word_dropout: probability with which a word that the model reads is hidden in training.
+        muon: train the matrices of the layers with Muon, in place of AdamW.
         ema_decay: of the moving average of the weights (such as 0.999) that is evaluated and kept; 0 for none.
         average: checkpoints at the end of the training whose mean is kept, in place of the best one; 0 for none.
         fast_kernels: choose precision, matrix products, attention and dropout for the machine; `false` turns all off.
@@ -74,6 +75,7 @@ class Recipe:
     r_drop: float = 0.0
     bpe_dropout: float = 0.0
     word_dropout: float = 0.0
+    muon: bool = False
     ema_decay: float = 0.0
     average: int = 0
     fast_kernels: bool = True
@@ -149,6 +151,8 @@ def _check_values(recipe: Recipe, where: str) -> None:
             raise UserError(f"{where}: {name} must lie in {low} to {high}, got {getattr(recipe, name)}")
     if recipe.average and recipe.ema_decay:
         raise UserError(f"{where}: average and ema_decay both say which weights to keep: set one of them to 0")
+    if recipe.muon and "optim" in recipe.training:
+        raise UserError(f"{where}: muon and training.optim both choose the optimizer: leave one of them out")
     _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")
     arguments = {item.name: item for item in fields(Seq2SeqTrainingArguments)}
     _refuse_unknown(recipe.training, list(arguments), where, "training.")

@@ -73,6 +73,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         label_smoothing=recipe.label_smoothing,
         r_drop=recipe.r_drop,
         word_dropout=recipe.word_dropout,
+        muon=recipe.muon,
         ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
         kernels=kernels,
         dev_metrics=partial(

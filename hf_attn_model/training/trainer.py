@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from accelerate.data_loader import prepare_data_loader
 from torch import nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, Seq2SeqTrainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput, has_length
@@ -17,6 +18,7 @@ from ..text.lengths import pair_lengths
 from .divergence import DivergenceCallback
 from .ema import EMACallback
 from .kernels import Kernels, use_kernels
+from .muon import muon_for
 from .regularise import drop_words, twice
 from .throughput import Throughput
 
@@ -31,6 +33,7 @@ class TranslationTrainer(Seq2SeqTrainer):
         label_smoothing: of the training loss; the evaluation loss is plain cross-entropy.
         r_drop: weight of the divergence between two passes over each pair (see `chunked_cross_entropy`); 0: one pass.
         word_dropout: probability with which a word that the model reads in training is hidden (see `drop_words`).
+        muon: train the matrices of the layers with `Muon`, and the rest as with `optim="adamw_torch"`.
         ema: evaluate, and choose the best checkpoint, by these moving averages instead of the weights.
         kernels: what to compute with, as `choose_kernels()` says; the default changes nothing.
         dev_metrics: measured of the model at every evaluation besides the loss, such as `dev_translations`.
@@ -47,6 +50,7 @@ class TranslationTrainer(Seq2SeqTrainer):
         label_smoothing: float = 0.0,
         r_drop: float = 0.0,
         word_dropout: float = 0.0,
+        muon: bool = False,
         ema: EMACallback | None = None,
         kernels: Kernels | None = None,
         dev_metrics: Callable[[PreTrainedModel], dict[str, Any]] | None = None,
@@ -57,6 +61,7 @@ class TranslationTrainer(Seq2SeqTrainer):
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.word_dropout = word_dropout
+        self.muon = muon
         self.ema = ema
         self.kernels = kernels
         self.dev_metrics = dev_metrics
@@ -76,6 +81,13 @@ class TranslationTrainer(Seq2SeqTrainer):
         model: Any = self.model
         with use_kernels(self.kernels, model) if self.kernels is not None else nullcontext():
             return super().train(*args, **kwargs)
+
+    def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
+        """Build the optimizer, unless the trainer has one already."""
+        if self.muon and self.optimizer is None:
+            whole: Any = self.model if model is None else model
+            self.optimizer = muon_for(whole, self.args, self.get_decay_parameter_names(whole))
+        return super().create_optimizer(model)
 
     def get_train_dataloader(self) -> DataLoader:
         """Batch the training pairs by length, to a token budget; each process gets its share of the batches."""

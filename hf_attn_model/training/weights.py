@@ -15,15 +15,14 @@ from torch.distributed.tensor import DTensor
 from ..errors import UserError
 
 
-def check_whole(model: nn.Module, callback: object) -> None:
-    """Raise `UserError`, in the name of a callback, if the parameters of the model are spread over processes."""
+def check_whole(model: nn.Module, whose: str) -> None:
+    """Raise `UserError`, in the name of whose work it is, if the model's parameters are spread over processes."""
     sharded = any(isinstance(module, FullyShardedDataParallel) for module in model.modules()) or any(
         isinstance(parameter, DTensor) or hasattr(parameter, "ds_id")  # FSDP2 or tensor parallel; DeepSpeed ZeRO-3
         for parameter in model.parameters()
     )
     if sharded:
-        name = type(callback).__name__
-        raise UserError(f"{name} needs whole weights in every process: train without sharding them (DDP is fine)")
+        raise UserError(f"{whose} needs whole weights in every process: train without sharding them (DDP is fine)")
 
 
 def trained_parameters(model: nn.Module) -> dict[str, Tensor]:

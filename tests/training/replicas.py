@@ -52,7 +52,7 @@ class Stream(Pairs, IterableDataset):
         return (self[i] for i in range(len(self)))
 
 
-def make_trainer(folder, pairs, kind=TranslationTrainer, accumulated=ACCUMULATED, **model_changes):
+def make_trainer(folder, pairs, kind=TranslationTrainer, accumulated=ACCUMULATED, muon=False, **model_changes):
     """A trainer of a small model, for `STEPS` steps with a checkpoint after `SAVED`."""
     tokenizer = train_tokenizer(["a b"], 300)
     model = make_model(encoder_layers=1, decoder_layers=1, **model_changes)
@@ -69,9 +69,8 @@ def make_trainer(folder, pairs, kind=TranslationTrainer, accumulated=ACCUMULATED
         gradient_accumulation_steps=accumulated,
     )
     collator = DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP)
-    return kind(
-        model, arguments, collator, pairs, processing_class=tokenizer, max_tokens=MAX_TOKENS, label_smoothing=0.1
-    )
+    own = {"max_tokens": MAX_TOKENS, "label_smoothing": 0.1, "muon": muon}
+    return kind(model, arguments, collator, pairs, processing_class=tokenizer, **own)
 
 
 def train(folder, *args, resume=None, **kwargs):
@@ -83,6 +82,7 @@ def train(folder, *args, resume=None, **kwargs):
 
 
 def main(out):
+    train(out / "muon", Pairs(), muon=True)
     for name, pairs in (("data", Pairs), ("stream", Stream)):
         train(out / name, pairs())
         whole = out / f"{name}_with_dropout"

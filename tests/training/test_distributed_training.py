@@ -60,9 +60,11 @@ def weights(folder):
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize(("name", "pairs"), [("data", replicas.Pairs), ("stream", replicas.Stream)])
+@pytest.mark.parametrize(
+    ("name", "pairs"), [("data", replicas.Pairs), ("stream", replicas.Stream), ("muon", replicas.Pairs)]
+)
 def test_two_processes_equal_one(two, tmp_path, name, pairs):
-    replicas.train(tmp_path, pairs(), OneProcess, 2 * replicas.ACCUMULATED)
+    replicas.train(tmp_path, pairs(), OneProcess, 2 * replicas.ACCUMULATED, muon=name == "muon")
     losses = history(two / name, "loss")
     assert len(losses) == replicas.STEPS
     assert losses == pytest.approx(history(tmp_path, "loss"), abs=1e-5)
@@ -79,7 +81,7 @@ def test_two_processes_go_on_where_they_were_interrupted(two, name):
 
 
 def test_the_command_trains_in_several_processes_and_writes_once(small_recipe, tmp_path):
-    replace(small_recipe, r_drop=3.0, ema_decay=0.9).save(tmp_path)
+    replace(small_recipe, r_drop=3.0, ema_decay=0.9, muon=True).save(tmp_path)
     command = ("-m", "hf_attn_model.cli", "train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
     said = launch("torch.distributed.run", "--standalone", "--nproc_per_node", 2, *command)
     assert said.count("trained:") == said.count("kernels:") == 1

@@ -25,7 +25,7 @@ MOMENTS = {  # each with the step from which it goes on
 }
 VARIANTS = {
     "average": {"average": 2},
-    "all the rest": {"ema_decay": 0.9, "bpe_dropout": 0.1, "word_dropout": 0.1, "r_drop": 3},
+    "all the rest": {"ema_decay": 0.9, "bpe_dropout": 0.1, "word_dropout": 0.1, "r_drop": 3, "muon": True},
 }
 
 

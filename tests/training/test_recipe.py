@@ -56,6 +56,7 @@ def test_overrides_are_numbers_where_people_write_numbers():
         ("textbook-en-es", ["bpe_dropout=1.5"], "bpe_dropout must lie in 0 to 1, got 1.5"),
         ("textbook-en-es", ["r_drop=-1"], "r_drop must lie in 0 to"),
         ("textbook-en-es", ["average=5", "ema_decay=0.9"], "set one of them to 0"),
+        ("textbook-en-es", ["muon=true", "training.optim=adafactor"], "leave one of them out"),
         ("textbook-en-es", ["num_beams=0"], "num_beams must lie in"),
         ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got 'fast'"),
         ("textbook-en-es", ["training.per_device_train_batch_size=8"], "set max_tokens"),

@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file
 from small_models import make_model
 from small_trainings import assert_same
-from torch import distributed, nn
+from torch import nn
 from torch.distributed.fsdp import fully_shard
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
@@ -25,14 +25,6 @@ class Scaled(nn.Module):
         self.register_buffer("scale", torch.ones(5))
         self.register_buffer("count", torch.tensor(7))
         self.register_buffer("cache", torch.ones(11), persistent=False)
-
-
-@pytest.fixture
-def one_process():
-    """A process group of this process alone."""
-    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
-    yield
-    distributed.destroy_process_group()
 
 
 def test_weights_are_named_once_and_frozen_or_unsaved_ones_not_at_all():

@@ -64,7 +64,7 @@ class Muon(Optimizer):
         return loss
 
     def _step_matrices(self, group: dict[str, Any], matrices: list[Tensor]) -> None:
-        gradients = [matrix.grad for matrix in matrices]
+        gradients = _gradients(matrices)
         for matrix in matrices:
             if not self.state[matrix]:
                 self.state[matrix]["momentum"] = torch.zeros_like(matrix)
@@ -86,7 +86,7 @@ class Muon(Optimizer):
         states = [self.state[parameter] for parameter in parameters]
         adamw(
             parameters,
-            [parameter.grad for parameter in parameters],
+            _gradients(parameters),
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
@@ -99,6 +99,10 @@ class Muon(Optimizer):
             eps=group["eps"],
             maximize=False,
         )
+
+
+def _gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def muon_for(model: PreTrainedModel, arguments: TrainingArguments, decayed: Sequence[str]) -> Muon:

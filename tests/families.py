@@ -19,7 +19,7 @@ from hf_attn_model.maps.sentence import PLACES
 from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 
 B, T, S, PAD = 2, 5, 7, 0
-FAMILIES = ["ours", "marian", "bart", "m2m_100", "t5", "t5gemma"]
+FAMILIES = ["ours", "rotary", "marian", "bart", "m2m_100", "t5", "t5gemma"]
 RUNS = [(family, how) for family in FAMILIES for how in ("eager", "sdpa") if (family, how) != ("t5gemma", "sdpa")]
 SIZES = {
     "vocab_size": 37,
@@ -45,6 +45,8 @@ def build(family, **sizes):
     sizes = SIZES | sizes
     if family == "ours":
         model = AttnForConditionalGeneration(AttnConfig(**sizes, head_dim=7))
+    elif family == "rotary":  # ours, too
+        model = AttnForConditionalGeneration(AttnConfig(**sizes, head_dim=6, position_embedding="rotary"))
     elif family == "marian":
         model = MarianMTModel(MarianConfig(**sizes))
     elif family == "bart":

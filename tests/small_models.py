@@ -6,6 +6,13 @@ from hf_attn_model import AttnConfig, AttnForConditionalGeneration
 
 B, S, T, V, D, K = 2, 7, 5, 37, 22, 11  # batch, source, target, vocabulary, d_model, head_dim
 
+# what a model can be built with, beside sizes: every promise is tried with each
+BUILDS = [{"norm_position": "pre"}, {"norm_position": "post"}, {"position_embedding": "rotary", "head_dim": 10}]
+
+
+def build_name(build):
+    return next(iter(build.values()))
+
 
 def make_config(**changes):
     sizes = {

@@ -46,6 +46,21 @@ def eager_attention_forward(
     return context.transpose(1, 2), attention_weights
 
 
+def turn(vectors: torch.Tensor, sinusoids: torch.Tensor) -> torch.Tensor:
+    """Turn queries or keys by angles that grow with their positions (RoPE; Su et al., 2021, equation 34).
+
+    Numbers i and i + K/2 of a vector are a point in a plane, which turns about the origin with the frequency of
+    the plane. The dot product of a query with a key then depends on how far apart the two stand, and not on where.
+
+    Args:
+        vectors: (B,H,T,K).
+        sinusoids: (1|B,T,K), the sines and then the cosines of the angles of the K/2 planes.
+    """
+    sine, cosine = sinusoids[:, None].to(vectors.dtype).chunk(2, dim=-1)  # (1|B,1,T,K/2) each
+    x, y = vectors.chunk(2, dim=-1)
+    return torch.cat([x * cosine - y * sine, y * cosine + x * sine], dim=-1)
+
+
 def as_autocast(states: torch.Tensor) -> torch.Tensor:
     """Cast once, under autocast, what several projections read: each would cast for itself."""
     device = states.device.type
@@ -62,7 +77,7 @@ class Attention(nn.Module):
         super().__init__()
         self.config = config
         self.num_heads = num_heads
-        self.head_dim = config.head_dim or config.d_model // num_heads
+        self.head_dim = config.width_of_head(num_heads)
         self.scaling = self.head_dim**-0.5
         self.dropout = config.attention_dropout
         self.layer_idx = layer_idx
@@ -80,16 +95,20 @@ class Attention(nn.Module):
         attention_mask: torch.Tensor | None = None,
         key_value_states: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
+        turns: torch.Tensor | None = None,
         **kwargs,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let every position of `hidden_states` (B,T,D) look at the positions of `key_value_states` (B,S,D).
 
-        Without `key_value_states` the positions look at each other (self-attention). Returns the output (B,T,D), and
-        the attention weights (B,H,T,S) if the chosen attention implementation computes them, else `None`.
+        Without `key_value_states` the positions look at each other (self-attention), and `turns` (1|B,T,K), if
+        given, turn queries and keys. Returns the output (B,T,D), and the attention weights (B,H,T,S) if the chosen
+        attention implementation computes them, else `None`.
         """
         hidden_states = as_autocast(hidden_states)
         query = self._split_heads(self.q_proj(hidden_states))  # (B,T,D) -> (B,H,T,K)
-        key, value = self._keys_and_values(hidden_states, key_value_states, past_key_values)  # (B,H,S,K) each
+        if turns is not None:
+            query = turn(query, turns)
+        key, value = self._keys_and_values(hidden_states, key_value_states, past_key_values, turns)  # (B,H,S,K)
 
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention_forward)
         context, attention_weights = attend(
@@ -110,6 +129,7 @@ class Attention(nn.Module):
         hidden_states: torch.Tensor,
         key_value_states: torch.Tensor | None,
         past_key_values: Cache | None,
+        turns: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Project keys and values, (B,H,S,K) each, with those of earlier generation steps if there is a cache."""
         is_cross = key_value_states is not None
@@ -122,6 +142,8 @@ class Attention(nn.Module):
 
         states = hidden_states if key_value_states is None else as_autocast(key_value_states)
         key, value = self._split_heads(self.k_proj(states)), self._split_heads(self.v_proj(states))
+        if turns is not None:
+            key = turn(key, turns)
         if cache is not None:
             key, value = cache.update(key, value, self.layer_idx)
             if is_cross and isinstance(past_key_values, EncoderDecoderCache):

@@ -23,14 +23,17 @@ class AttnConfig(PreTrainedConfig):
         dropout: on embeddings and on what every sublayer returns.
         attention_dropout: on the attention weights.
         activation_dropout: inside the feed-forward layers.
+        position_embedding: how the model learns where a word stands. "sinusoidal" adds a vector of sines and cosines to
+            each word vector (Vaswani et al., 2017), "rotary" turns the queries and keys of self-attention (Su et al.,
+            2021) and adds nothing.
         max_position_embeddings: number of positions that have a sinusoid, hence the longest sentence in tokens.
         scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
         tie_word_embeddings: the output projection is the transposed embedding.
 
     Raises:
         StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
-            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` other
-            than "pre" and "post".
+            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` or
+            `position_embedding` other than those above, an odd `head_dim` with rotary positions.
     """
 
     model_type = "hf_attn"
@@ -55,6 +58,7 @@ class AttnConfig(PreTrainedConfig):
     dropout: float | int = 0.1
     attention_dropout: float | int = 0.0
     activation_dropout: float | int = 0.0
+    position_embedding: str = "sinusoidal"
     max_position_embeddings: int = 512
     scale_embedding: bool = True
     tie_word_embeddings: bool = True
@@ -85,10 +89,19 @@ class AttnConfig(PreTrainedConfig):
         for name in ("dropout", "attention_dropout", "activation_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if self.position_embedding not in ("sinusoidal", "rotary"):
+            raise ValueError(f'position_embedding must be "sinusoidal" or "rotary", got "{self.position_embedding}"')
+        for heads in (self.encoder_attention_heads, self.decoder_attention_heads):
+            if self.position_embedding == "rotary" and self.width_of_head(heads) % 2:
+                raise ValueError(f"rotary positions need an even head_dim, got {self.width_of_head(heads)}")
         if self.activation_function not in ACT2FN:
             raise ValueError(f'there is no activation_function "{self.activation_function}"')
         if self.norm_position not in ("pre", "post"):
             raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
+
+    def width_of_head(self, num_heads: int) -> int:
+        """Return the width of the space in which one of `num_heads` heads compares."""
+        return self.head_dim or self.d_model // num_heads
 
 
 AttnConfig.register_for_auto_class()

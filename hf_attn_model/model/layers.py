@@ -34,13 +34,18 @@ class SinusoidalPositions(nn.Module):
 
     The sines fill the first half of the vector and the cosines the second, as in Marian. The table is no parameter:
     it is computed anew wherever the model is built or loaded.
+
+    Attributes:
+        are_added: to the word vectors; else (rotary positions) they turn the queries and keys of self-attention.
     """
 
     weight: torch.Tensor
 
-    def __init__(self, config: AttnConfig):
+    def __init__(self, config: AttnConfig, num_heads: int):
         super().__init__()
-        self.register_buffer("weight", self.table(config.max_position_embeddings, config.d_model), persistent=False)
+        self.are_added = config.position_embedding == "sinusoidal"
+        width = config.d_model if self.are_added else config.width_of_head(num_heads)
+        self.register_buffer("weight", self.table(config.max_position_embeddings, width), persistent=False)
 
     @staticmethod
     def table(positions: int, width: int) -> torch.Tensor:
@@ -51,7 +56,7 @@ class SinusoidalPositions(nn.Module):
         return torch.cat([angle.sin(), angle.cos()[:, : width // 2]], dim=1).float()
 
     def forward(self, position_ids: torch.Tensor) -> torch.Tensor:
-        """Look up the vectors: (B,T) -> (B,T,D)."""
+        """Look up the vectors: (B,T) -> (B,T,D), or (B,T,K) for rotary positions."""
         return nn.functional.embedding(position_ids, self.weight)
 
 
@@ -127,12 +132,13 @@ class DecoderLayer(TransformerLayer):
         encoder_hidden_states: torch.Tensor | None,
         encoder_attention_mask: torch.Tensor | None,
         past_key_values: Cache | None = None,
+        turns: torch.Tensor | None = None,
         **kwargs,
     ) -> torch.Tensor:
         """Refine the target vectors (B,T,D) with a look at the source vectors (B,S,D)."""
         norm = self.self_attn_layer_norm
         update, _ = self.self_attn(
-            self.enter(norm, hidden_states), attention_mask, past_key_values=past_key_values, **kwargs
+            self.enter(norm, hidden_states), attention_mask, past_key_values=past_key_values, turns=turns, **kwargs
         )
         hidden_states = self.leave(norm, hidden_states, update)
 

@@ -76,7 +76,7 @@ class Encoder(AttnPreTrainedModel):
     def __init__(self, config: AttnConfig):
         super().__init__(config)
         self.embed_tokens = WordEmbedding(config)
-        self.embed_positions = SinusoidalPositions(config)
+        self.embed_positions = SinusoidalPositions(config, config.encoder_attention_heads)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
         if config.norm_position == "post":
@@ -102,12 +102,12 @@ class Encoder(AttnPreTrainedModel):
             inputs_embeds = self.embed_tokens(input_ids)
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
-        positions = self.embed_positions(position_ids).to(inputs_embeds.dtype)
-        hidden_states = self.dropout(inputs_embeds + positions)  # (B,S,D)
+        hidden_states, turns = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states = self.dropout(hidden_states)  # (B,S,D)
 
         mask = create_bidirectional_mask(self.config, inputs_embeds, attention_mask)
         for layer in self.layers:
-            hidden_states = layer(hidden_states, mask, **kwargs)
+            hidden_states = layer(hidden_states, mask, turns=turns, **kwargs)
         if self.layer_norm is not None:
             hidden_states = self.layer_norm(hidden_states)
         return BaseModelOutput(last_hidden_state=hidden_states)
@@ -125,7 +125,7 @@ class Decoder(AttnPreTrainedModel):
     def __init__(self, config: AttnConfig):
         super().__init__(config)
         self.embed_tokens = WordEmbedding(config)
-        self.embed_positions = SinusoidalPositions(config)
+        self.embed_positions = SinusoidalPositions(config, config.decoder_attention_heads)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
         if config.norm_position == "post":
@@ -163,8 +163,8 @@ class Decoder(AttnPreTrainedModel):
         seen = past_key_values.get_seq_length() if past_key_values is not None else 0
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
-        positions = self.embed_positions(position_ids).to(inputs_embeds.dtype)
-        hidden_states = self.dropout(inputs_embeds + positions)  # (B,T,D)
+        hidden_states, turns = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states = self.dropout(hidden_states)  # (B,T,D)
 
         target_cache = past_key_values
         if isinstance(past_key_values, EncoderDecoderCache):
@@ -180,6 +180,7 @@ class Decoder(AttnPreTrainedModel):
                 encoder_hidden_states,
                 cross_mask,
                 past_key_values=past_key_values,
+                turns=turns,
                 **kwargs,
             )
         if self.layer_norm is not None:
@@ -187,6 +188,14 @@ class Decoder(AttnPreTrainedModel):
         return BaseModelOutputWithPastAndCrossAttentions(
             last_hidden_state=hidden_states, past_key_values=past_key_values
         )
+
+
+def _place(
+    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions, position_ids: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Add sinusoids to word vectors (B,T,D), or else return those (1|B,T,K) that turn queries and keys."""
+    sinusoids = embed_positions(position_ids).to(inputs_embeds.dtype)
+    return (inputs_embeds + sinusoids, None) if embed_positions.are_added else (inputs_embeds, sinusoids)
 
 
 def _position_ids(attention_mask: torch.Tensor | None, inputs_embeds: torch.Tensor, seen: int) -> torch.Tensor:

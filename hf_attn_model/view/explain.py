@@ -72,6 +72,7 @@ def explain(
         columns=[show_token(token) for token in labelled.columns],
         steps=getattr(forward[0], place)[layer, head],
         heads=getattr(forward[0], place)[layer].query.shape[0],
+        is_turned=place != "cross" and getattr(model.config, "position_embedding", None) == "rotary",
         **seen,
     )
     return walkthrough.write(word, _find_word(maps, place, word))

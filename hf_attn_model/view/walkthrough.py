@@ -37,6 +37,7 @@ class Walkthrough:
         queried: (T,D) the vectors that the queries are made of.
         looked_at: (S,D) the vectors that the keys and values are made of.
         output: (T,D) what the attention module returns.
+        is_turned: queries and keys are turned by their positions (rotary position embedding).
     """
 
     maps: SentenceMaps
@@ -50,6 +51,7 @@ class Walkthrough:
     queried: torch.Tensor
     looked_at: torch.Tensor
     output: torch.Tensor
+    is_turned: bool
 
     def write(self, word: str, positions: list[int]) -> str:
         """Tell all steps, for each of a word's tokens: its `positions` among the queries."""
@@ -90,6 +92,12 @@ class Walkthrough:
             ("value", self.looked_at, steps.value),
         ):
             lines.append(f"   {name:5}  {_shape(vectors)} through {name[0]}_proj -> {_shape(image)}")
+        if self.is_turned:
+            lines += paragraph(
+                "Queries and keys are then turned, by angles that grow with their positions: a dot product depends on "
+                "how far apart two tokens stand.",
+                indent=3,
+            )
         return "\n".join(lines)
 
     def compare(self, row: int) -> str:

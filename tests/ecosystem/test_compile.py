@@ -10,7 +10,7 @@ import pytest
 import torch
 from ecosystem import stock_trainer
 from ecosystem.launch import arguments, history
-from small_models import V, make_model
+from small_models import BUILDS, V, build_name, make_model
 from torch._dynamo.testing import CompileCounter
 
 SMALL = {"encoder_layers": 1, "decoder_layers": 1}
@@ -47,8 +47,9 @@ def forget_graphs():
     [("sdpa", True), ("sdpa", False), ("eager", True)],
     ids=["sdpa-training", "sdpa-inference", "eager-training"],
 )
-def test_one_graph_for_all_lengths(implementation, training):
-    model = make_model(**SMALL)
+@pytest.mark.parametrize("build", BUILDS, ids=build_name)
+def test_one_graph_for_all_lengths(implementation, training, build):
+    model = make_model(**SMALL, **build)
     model.set_attn_implementation(implementation)
     graphs = CompileCounter()
     compiled = torch.compile(model, fullgraph=True, backend=graphs)

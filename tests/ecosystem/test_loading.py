@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from small_models import B, S, T, V, make_model
+from small_models import BUILDS, B, S, T, V, build_name, make_model
 from transformers import AutoModelForSeq2SeqLM
 
 
@@ -28,10 +28,10 @@ def count_embeddings(model):
     return len({owner.weight.data_ptr() for owner in owners})
 
 
-@pytest.mark.parametrize("norm_position", ["pre", "post"])
+@pytest.mark.parametrize("build", BUILDS, ids=build_name)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, "bfloat16", "auto"], ids=str)
-def test_loads_in_the_dtype_asked_for(ids, tmp_path, dtype, norm_position):
-    model = make_model(norm_position=norm_position)
+def test_loads_in_the_dtype_asked_for(ids, tmp_path, dtype, build):
+    model = make_model(**build)
     model.save_pretrained(tmp_path)
     loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, dtype=dtype)
     expected = {"bfloat16": torch.bfloat16, "auto": torch.float32}.get(dtype, dtype)

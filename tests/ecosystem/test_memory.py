@@ -4,7 +4,7 @@ import pytest
 import torch
 from ecosystem import stock_trainer
 from ecosystem.launch import arguments, history
-from small_models import B, S, T, V, make_model
+from small_models import BUILDS, B, S, T, V, build_name, make_model
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForSeq2SeqLM
 
@@ -43,9 +43,10 @@ def loss_and_gradients(model, batch):
 )
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
-def test_gradient_checkpointing_is_exact(batch, implementation, dropout, options):
+@pytest.mark.parametrize("build", BUILDS, ids=build_name)
+def test_gradient_checkpointing_is_exact(batch, build, implementation, dropout, options):
     rates = {"dropout": dropout, "attention_dropout": dropout, "activation_dropout": dropout}
-    plain, checkpointed = (make_model(**rates) for _ in range(2))
+    plain, checkpointed = (make_model(**rates, **build) for _ in range(2))
     for model in (plain, checkpointed):
         model.set_attn_implementation(implementation)
     checkpointed.activation_checkpointing_enable(options)

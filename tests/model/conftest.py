@@ -1,11 +1,11 @@
 import pytest
 import torch
-from small_models import B, S, T, V, make_model
+from small_models import BUILDS, B, S, T, V, build_name, make_model
 
 
-@pytest.fixture(params=["pre", "post"])
+@pytest.fixture(params=BUILDS, ids=build_name)
 def model(request):
-    return make_model(norm_position=request.param)
+    return make_model(**request.param)
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.nn import functional
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from hf_attn_model import AttnConfig
-from hf_attn_model.model.attention import Attention, eager_attention_forward
+from hf_attn_model.model.attention import Attention, eager_attention_forward, turn
+from hf_attn_model.model.layers import SinusoidalPositions
 
 B, T, S = 2, 5, 7
 
@@ -50,6 +52,28 @@ def test_equals_multi_head_attention_of_pytorch(implementation):
     torch.testing.assert_close(output, expected.transpose(0, 1), atol=1e-5, rtol=0)
     if implementation == "eager":
         torch.testing.assert_close(weights, expected_weights, atol=1e-6, rtol=0)
+
+
+def test_turns_as_llama():
+    query, key = torch.randn(2, B, 3, T, 10)
+    angles = torch.arange(T)[:, None] * 10000 ** (-torch.arange(0, 10, 2) / 10)
+    cosine, sine = (wave.repeat(1, 2)[None] for wave in (angles.cos(), angles.sin()))
+    expected = apply_rotary_pos_emb(query, key, cosine, sine)
+    sinusoids = SinusoidalPositions.table(T, 10)[None]
+    torch.testing.assert_close((turn(query, sinusoids), turn(key, sinusoids)), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("starts", [[0], [0, 7]])  # one row of positions for all sentences, or one for each
+def test_dot_products_of_turned_vectors_depend_on_distance_alone(starts):
+    positions = torch.tensor(starts)[:, None] + torch.arange(T)
+    table = SinusoidalPositions.table(31, 10)
+    query, key = torch.randn(2, B, 3, T, 10)
+
+    def dot_products(positions):
+        return turn(query, table[positions]) @ turn(key, table[positions]).mT
+
+    torch.testing.assert_close(dot_products(positions + 13), dot_products(positions), atol=1e-5, rtol=0)
+    assert not torch.allclose(dot_products(2 * positions), dot_products(positions), atol=0.1)
 
 
 def test_shapes_of_the_tutorial():

@@ -25,6 +25,9 @@ def test_save_and_load_is_exact(tmp_path):
         ({"d_model": 10, "decoder_attention_heads": 3, "encoder_attention_heads": 2}, "decoder_attention_heads=3"),
         ({"dropout": 1.0}, "dropout must lie in"),
         ({"norm_position": "middle"}, "norm_position must be"),
+        ({"position_embedding": "learned"}, "position_embedding must be"),
+        ({"position_embedding": "rotary", "head_dim": 7}, "even head_dim, got 7"),
+        ({"position_embedding": "rotary", "d_model": 24, "decoder_attention_heads": 8}, "even head_dim, got 3"),
     ],
 )
 def test_impossible_sizes_are_refused(wrong, message):

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 import torch
-from small_models import V, make_model
+from small_models import BUILDS, V, build_name, make_model
 from torch.nn import functional
 from transformers import AutoModelForSeq2SeqLM
 
@@ -22,10 +22,10 @@ def make_sentences(count, generator):
     return ids, (ids != PAD).long()
 
 
-@pytest.fixture(scope="module", params=["pre", "post"])
+@pytest.fixture(scope="module", params=BUILDS, ids=build_name)
 def parrot(request):
     """A model that learned, not quite, to repeat its source: what it says varies, and it hesitates."""
-    model = make_model(norm_position=request.param).train()
+    model = make_model(**request.param).train()
     generator = torch.Generator().manual_seed(1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(120):

@@ -126,6 +126,14 @@ def test_the_strongest_dimensions_are_named(model, tokenizer):
         assert line.endswith("  ".join(f"{dimension}: {products[dimension]:+.3f}" for dimension in strongest))
 
 
+def test_a_turn_of_queries_and_keys_is_told(tokenizer):
+    config = AttnConfig(vocab_size=len(tokenizer), head_dim=6, position_embedding="rotary", **SIZES)
+    turning = AttnForConditionalGeneration(config).eval()
+    for place, is_turned in (("encoder", True), ("decoder", True), ("cross", False)):
+        text = explain(turning, tokenizer, SOURCE, "</s>", place=place, target=TARGET)
+        assert ("are then turned" in section(text, 2)) == is_turned
+
+
 def test_the_best_key_is_split_into_all_its_dimensions(model, tokenizer):
     step = section(explain(model, tokenizer, SOURCE, "ball"), 3)
     name, split = re.search(r"query times key '(.+)', dimension by dimension:\n +0:(.*)$", step).groups()

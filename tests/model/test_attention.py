@@ -76,6 +76,15 @@ def test_dot_products_of_turned_vectors_depend_on_distance_alone(starts):
     assert not torch.allclose(dot_products(2 * positions), dot_products(positions), atol=0.1)
 
 
+def test_turned_self_attention_sees_distances_alone():
+    module, table = make_attention(head_dim=10), SinusoidalPositions.table(31, 10)
+    states, positions = torch.randn(B, T, 22), torch.arange(T)[None]
+    output, weights = module(states, turns=table[positions])
+    for same, start in zip((output, weights), module(states, turns=table[positions + 13]), strict=True):
+        torch.testing.assert_close(same, start, atol=1e-5, rtol=0)
+    assert not torch.allclose(weights, module(states, turns=table[2 * positions])[1], atol=1e-3)
+
+
 def test_shapes_of_the_tutorial():
     """A 6-wide model with one 5-wide head: four words give Q, K, V (4,5), QK^T (4,4) and context (4,5)."""
     module = make_attention(d_model=6, head_dim=5, encoder_attention_heads=1, decoder_attention_heads=1)

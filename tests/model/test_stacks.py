@@ -1,7 +1,8 @@
-"""How the weights of layers begin."""
+"""How the weights of layers begin, and what a stack knows of the order of words."""
 
 import pytest
-from small_models import make_model
+import torch
+from small_models import BUILDS, build_name, make_model
 
 N, M = 5, 3  # layers of the encoder and of the decoder
 
@@ -29,3 +30,13 @@ def test_post_norm_weights_begin_as_deepnets(norm_position, encoder, decoder):
                 assert gain(attention.out_proj) == pytest.approx(beta / alpha, rel=0.01)
             assert gain(layer.fc1) == pytest.approx(beta, rel=0.01)
             assert gain(layer.fc2) == pytest.approx(beta / alpha, rel=0.01)
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=build_name)
+def test_the_last_of_many_words_knows_the_order_of_the_others(build):
+    """One layer of attention that knew no positions would not: a sum has no order."""
+    model = make_model(encoder_layers=1, decoder_layers=1, **build).model
+    ids, swapped = torch.tensor([[2, 3, 4, 5, 6]]), torch.tensor([[3, 2, 4, 5, 6]])
+    for stack in (model.encoder, model.decoder):
+        before, after = (stack(order).last_hidden_state[:, -1] for order in (ids, swapped))
+        assert not torch.allclose(before, after, atol=1e-3)

@@ -81,23 +81,22 @@ class AttnConfig(PreTrainedConfig):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("encoder_attention_heads", "decoder_attention_heads"):
-            if self.head_dim is None and self.d_model % getattr(self, name):
-                heads = getattr(self, name)
+            heads = getattr(self, name)
+            if self.head_dim is None and self.d_model % heads:
                 raise ValueError(
                     f"{name}={heads} does not divide d_model={self.d_model}; set head_dim to choose freely"
                 )
+            if self.position_embedding == "rotary" and self.width_of_head(heads) % 2:
+                raise ValueError(f"rotary positions need an even head_dim, got {self.width_of_head(heads)}")
         for name in ("dropout", "attention_dropout", "activation_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        if self.position_embedding not in ("sinusoidal", "rotary"):
-            raise ValueError(f'position_embedding must be "sinusoidal" or "rotary", got "{self.position_embedding}"')
-        for heads in (self.encoder_attention_heads, self.decoder_attention_heads):
-            if self.position_embedding == "rotary" and self.width_of_head(heads) % 2:
-                raise ValueError(f"rotary positions need an even head_dim, got {self.width_of_head(heads)}")
         if self.activation_function not in ACT2FN:
             raise ValueError(f'there is no activation_function "{self.activation_function}"')
         if self.norm_position not in ("pre", "post"):
             raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
+        if self.position_embedding not in ("sinusoidal", "rotary"):
+            raise ValueError(f'position_embedding must be "sinusoidal" or "rotary", got "{self.position_embedding}"')
 
     def width_of_head(self, num_heads: int) -> int:
         """Return the width of the space in which one of `num_heads` heads compares."""

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 
-from .align.arguments import add_align_arguments, add_heads_arguments
+from .alignment.arguments import add_align_arguments, add_heads_arguments
 from .options import MODEL, PLACES, add_beams, add_head, add_languages, add_target
 from .study.verbs import add_ablate_arguments, add_curve_arguments, add_film_arguments
 from .view.verbs import add_view_arguments

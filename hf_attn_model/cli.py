@@ -46,8 +46,8 @@ def train(arguments: argparse.Namespace) -> None:
     """Train a translator from a recipe."""
     from accelerate import PartialState
 
+    from .recipes.recipe import load_recipe
     from .training.card import write_card
-    from .training.recipe import load_recipe
     from .training.train import train as train_recipe
 
     recipe = load_recipe(arguments.recipe, arguments.overrides)
@@ -72,13 +72,13 @@ def average(arguments: argparse.Namespace) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Score a translator on a corpus."""
-    from .checkpoint import load_translator
+    from .checkpoint import Checkpoint
+    from .checkpoint.checkpoint import load_translator
     from .text.corpora import load_corpus
     from .training.evaluate import choose_test_set, own_test_set, save_scores
     from .training.evaluate import evaluate as evaluate_corpus
-    from .training.recipe import recipe_of
 
-    recipe = recipe_of(arguments.model)
+    recipe = Checkpoint(arguments.model).recipe
     source_lang, target_lang = language(arguments, "source"), language(arguments, "target")
     chosen = choose_test_set(
         recipe,
@@ -113,8 +113,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 def translate(arguments: argparse.Namespace) -> None:
     """Translate an argument, a file or standard input, line for line."""
-    from .checkpoint import load_translator
-    from .translate import translate as translate_sentences
+    from .checkpoint.checkpoint import load_translator
+    from .translation.search import translate as translate_sentences
 
     lines = iter(arguments.text) if arguments.text else _lines(arguments.file)
     model, tokenizer = load_translator(arguments.model)
@@ -136,10 +136,9 @@ def translate(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write the attention of every sentence of a corpus, translated or over given translations."""
-    from .checkpoint import load_translator
-    from .maps.export import export_attention
-    from .maps.hypotheses import pair_up
-    from .maps.ranks import use_own_device
+    from .checkpoint.checkpoint import load_translator
+    from .export.export import export_attention, use_own_device
+    from .export.passes import pair_up
     from .text.corpora import stream_corpus
 
     if arguments.data is None:
@@ -181,7 +180,8 @@ def export(arguments: argparse.Namespace) -> None:
 
 def _convert(arguments: argparse.Namespace) -> None:
     """Write an export once more, as Parquet."""
-    from .maps import convert_to_parquet, open_maps
+    from .export.parquet import convert_to_parquet
+    from .export.store import open_maps
 
     if arguments.to != "parquet":
         raise UserError("give --data, sentences to export; or an export and --to parquet")
@@ -205,7 +205,7 @@ def view(arguments: argparse.Namespace) -> None:
 
 def explain(arguments: argparse.Namespace) -> None:
     """Print every step of attention for one word."""
-    from .checkpoint import load_translator
+    from .checkpoint.checkpoint import load_translator
     from .view.explain import explain as explain_word
 
     model, tokenizer = load_translator(arguments.model)
@@ -225,14 +225,14 @@ def explain(arguments: argparse.Namespace) -> None:
 
 def align(arguments: argparse.Namespace) -> None:
     """Align the words of a corpus by cross-attention."""
-    from .align import verbs
+    from .alignment import verbs
 
     verbs.align(arguments)
 
 
 def heads(arguments: argparse.Namespace) -> None:
     """Find the heads that align words, on gold links."""
-    from .align import verbs
+    from .alignment import verbs
 
     verbs.heads(arguments)
 
@@ -310,7 +310,7 @@ def _check_new_file(file: str) -> None:
 
 def _translation(arguments: argparse.Namespace, model: Any, tokenizer: Any) -> str:
     """The translation to look at: the given one, else what `hf-attn translate` would print."""
-    from .translate import translate as translate_sentences
+    from .translation.search import translate as translate_sentences
 
     if arguments.target is not None:
         return arguments.target

@@ -5,14 +5,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from .checkpoint import load_translator
+from .checkpoint.checkpoint import load_translator
 from .errors import UserError
-from .maps.export import export_attention
-from .maps.store import open_maps
+from .export.export import export_attention
+from .export.store import open_maps
+from .recipes.recipe import Recipe, load_recipe, recipe_of
 from .text.corpora import load_corpus
+from .training.callbacks.manifest import is_trained
 from .training.evaluate import evaluate, save_scores
-from .training.manifest import is_trained
-from .training.recipe import Recipe, load_recipe, recipe_of
 from .training.train import train
 from .view.page import write_page
 from .view.pictures import save_picture
@@ -87,7 +87,7 @@ def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences
     made = {
         folder: "checkpoint and tokenizer: AutoModelForSeq2SeqLM.from_pretrained loads them",
         folder / "README.md": "model card, with everything measured",
-        maps: f"attention of {sentences} sentences: hf_attn_model.maps.store.open_maps reads it",
+        maps: f"attention of {sentences} sentences: hf_attn_model.open_maps reads it",
         folder / PAGE: "the same as a page to explore: open it in a browser",
         **{picture: "the three places of attention" for picture in pictures},
     }

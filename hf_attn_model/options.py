@@ -38,10 +38,9 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 def typed_or_recipe_language(arguments: argparse.Namespace, side: str) -> str | None:
     """Find the code of the "source" or "target" language: as typed, else as in the recipe beside the model."""
-    from .training.recipe import recipe_of
+    from .checkpoint import Checkpoint
 
-    recipe = recipe_of(arguments.model)
-    return getattr(arguments, f"{side}_lang") or (getattr(recipe, f"{side}_lang") if recipe else None)
+    return getattr(arguments, f"{side}_lang") or getattr(Checkpoint(arguments.model), f"{side}_lang")
 
 
 def language(arguments: argparse.Namespace, side: str) -> str:
@@ -57,12 +56,12 @@ def check_beams(arguments: argparse.Namespace) -> None:
 
 def num_beams(arguments: argparse.Namespace, model: Any) -> int:
     """Find the width of the search: as typed, else as in the recipe beside the model, else as the model itself says."""
-    from .training.recipe import recipe_of
+    from .checkpoint import Checkpoint
 
     check_beams(arguments)
     if arguments.num_beams is not None:
         return arguments.num_beams
-    recipe = recipe_of(arguments.model)
+    recipe = Checkpoint(arguments.model).recipe
     return recipe.num_beams if recipe else model.generation_config.num_beams or 5
 
 

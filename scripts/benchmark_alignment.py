@@ -13,17 +13,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hf_attn_model.align.choice import choose_reading, gold_matrices, score_diagonal, score_reading
-from hf_attn_model.align.cross import MEASURES, STEPS, read_cross_attention
-from hf_attn_model.align.links import link_words, to_matrix
-from hf_attn_model.align.pairs import GoldPair, read_gold, read_pairs
-from hf_attn_model.align.scores import LinkCounts, count_links, sum_counts
-from hf_attn_model.align.similarity import similarity_maps
-from hf_attn_model.align.statistical import eflomal_links
-from hf_attn_model.align.symmetrise import METHODS, symmetrise
-from hf_attn_model.checkpoint import load_translator
+from hf_attn_model.alignment.baselines import eflomal_links, similarity_maps
+from hf_attn_model.alignment.cross_attention import SHIFTS, read_cross_attention
+from hf_attn_model.alignment.heads import choose_alignment_config, score_alignment_config, score_diagonal
+from hf_attn_model.alignment.links import METHODS, link_words, symmetrise, to_matrix
+from hf_attn_model.alignment.pairs import GoldPair, read_gold, read_pairs
+from hf_attn_model.alignment.scores import LinkCounts, count_links, sum_counts
+from hf_attn_model.checkpoint.alignment_config import MEASURES, shift_name
+from hf_attn_model.checkpoint.checkpoint import load_translator
+from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.text.words import split_words
-from hf_attn_model.training.recipe import recipe_of
 from hf_attn_model.view.heads import SCORES, format_table, score_cells
 
 Gold = dict[str, list[GoldPair]]
@@ -36,7 +35,7 @@ def united(forward: Links, backward: Links, gold: Gold) -> tuple[str, LinkCounts
     def score(way: str, split: str) -> LinkCounts:
         links = (symmetrise(*both, way) for both in zip(forward[split], backward[split], strict=True))
         both = zip(links, gold[split], strict=True)
-        return sum_counts(count_links(one, *gold_matrices(pair)) for one, pair in both)
+        return sum_counts(count_links(one, *pair.matrices) for one, pair in both)
 
     best = min(METHODS, key=lambda way: float(score(way, "dev").error_rate))
     return best, score(best, "test")
@@ -46,8 +45,8 @@ def best_links(name: str, gold: Gold) -> Links:
     """Read the links of a model in the way that is best on dev."""
     model, tokenizer = load_translator(name)
     read = {split: list(read_cross_attention(model, tokenizer, pairs)) for split, pairs in gold.items()}
-    reading = choose_reading(read["dev"], gold["dev"], "weights", ["output"])
-    return {split: [reading.links(attention) for attention in attentions] for split, attentions in read.items()}
+    config = choose_alignment_config(read["dev"], gold["dev"], "weights", [False])
+    return {split: [attention.links(config) for attention in attentions] for split, attentions in read.items()}
 
 
 def by_eflomal(train: list[tuple[list[str], list[str]]], gold: Gold) -> tuple[Links, Links]:
@@ -76,13 +75,14 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, LinkCounts]
     yield "encoder similarity", *united(forward, backward, gold)
     for weighing in MEASURES:
         read = {split: list(read_cross_attention(model, tokenizer, gold[split], weighing)) for split in gold}
-        for step in STEPS:
-            reading = choose_reading(read["dev"], gold["dev"], weighing, [step])
-            yield f"{weighing}, {step} step", str(reading), score_reading(reading, read["test"], gold["test"])
+        for shift in SHIFTS:
+            config = choose_alignment_config(read["dev"], gold["dev"], weighing, [shift])
+            counts = score_alignment_config(config, read["test"], gold["test"])
+            yield f"{weighing}, {shift_name(shift)}", str(config), counts
     if options.reverse:
         turned = {split: [pair.swapped() for pair in pairs] for split, pairs in gold.items()}
         backward = {split: [one.T for one in links] for split, links in best_links(options.reverse, turned).items()}
-        yield "weights, output step, both directions", *united(best_links(options.model, gold), backward, gold)
+        yield "weights, unshifted, both directions", *united(best_links(options.model, gold), backward, gold)
     if options.train:
         pairs = [
             (pair.source_words or words(pair.source), pair.target_words or words(pair.target))

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from hf_attn_model import AttnConfig, AttnForConditionalGeneration
-from hf_attn_model.maps import PLACES, record_attention
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.record import record_attention
 
 
 def build(width: int, layers: int, longest: int) -> AttnForConditionalGeneration:

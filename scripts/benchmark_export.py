@@ -15,11 +15,11 @@ from time import perf_counter
 
 import torch
 
-from hf_attn_model.checkpoint import load_translator
-from hf_attn_model.maps import export_attention
-from hf_attn_model.maps.fill import WINDOW
-from hf_attn_model.maps.passes import cut
-from hf_attn_model.maps.settings import MAX_TOKENS
+from hf_attn_model.checkpoint.checkpoint import load_translator
+from hf_attn_model.export.export import export_attention
+from hf_attn_model.export.fill import WINDOW
+from hf_attn_model.export.passes import cut
+from hf_attn_model.export.schema import MAX_TOKENS
 from hf_attn_model.text.corpora import stream_corpus
 
 

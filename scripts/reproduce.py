@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hf_attn_model.training.manifest import is_trained, read_manifest
+from hf_attn_model.training.callbacks.manifest import is_trained, read_manifest
 
 CORPORA = {
     "textbook-en-es": None,

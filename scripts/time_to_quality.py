@@ -18,11 +18,11 @@ from typing import Any
 from training_courses import OURS, PEERS, run_course
 from transformers import AutoModelForSeq2SeqLM
 
+from hf_attn_model.recipes.recipe import Recipe, load_recipe
 from hf_attn_model.text.corpora import Corpus, load_corpus
 from hf_attn_model.training import provenance
 from hf_attn_model.training.evaluate import evaluate
 from hf_attn_model.training.examples import make_tokenizer
-from hf_attn_model.training.recipe import Recipe, load_recipe
 from hf_attn_model.view.heads import format_table
 
 RESULTS_FILE = "results.jsonl"

@@ -29,8 +29,8 @@ from hf_attn_model import AttnConfig, AttnForConditionalGeneration
 from hf_attn_model.text.corpora import load_corpus
 from hf_attn_model.text.lengths import LENGTH_STEP
 from hf_attn_model.text.tokenizer import train_tokenizer
+from hf_attn_model.training.backend import STOCK, ComputeBackend, choose_backend
 from hf_attn_model.training.examples import tokenize
-from hf_attn_model.training.kernels import STOCK, Kernels, choose_kernels
 from hf_attn_model.training.trainer import TranslationTrainer
 
 MAX_LENGTH = 128  # longest sentence in tokens
@@ -62,14 +62,14 @@ class Contender:
         sentences: of a batch; `None` for batches of a token budget.
         grouped: batches of like length as Seq2SeqTrainer makes them.
         counted: the smoothed loss is taken where labels count, else on all logits by Trainer's label smoother.
-        kernels: the arithmetic.
+        backend: the arithmetic.
     """
 
     ours: bool = False
     sentences: int | None = 64
     grouped: bool = False
     counted: bool = False
-    kernels: Kernels = STOCK
+    backend: ComputeBackend = STOCK
 
 
 def contenders() -> dict[str, Contender]:
@@ -79,8 +79,8 @@ def contenders() -> dict[str, Contender]:
     rows = {
         "MarianMT as it comes: fp32, random 64": Contender(),
         "MarianMT, fp32, groups of 64": Contender(grouped=True),
-        "MarianMT, bf16, groups of 64": Contender(grouped=True, kernels=stock_bf16),
-        "MarianMT, bf16, groups of 256": Contender(grouped=True, kernels=stock_bf16, sentences=256),
+        "MarianMT, bf16, groups of 64": Contender(grouped=True, backend=stock_bf16),
+        "MarianMT, bf16, groups of 256": Contender(grouped=True, backend=stock_bf16, sentences=256),
         "ours under the stock trainer: fp32, random 64": ours,
         "+ token batches": (ours := replace(ours, sentences=None)),
         "+ loss where labels count, in chunks": (ours := replace(ours, counted=True)),
@@ -90,12 +90,12 @@ def contenders() -> dict[str, Contender]:
         ("drop_by_bits", "+ dropout by bits"),
         ("onednn", "+ oneDNN products"),
     ):
-        chosen = getattr(choose_kernels(bf16=False), field)
-        if chosen != getattr(ours.kernels, field):  # else this machine gains nothing by it
-            rows[name] = ours = replace(ours, kernels=replace(ours.kernels, **{field: chosen}))
+        chosen = getattr(choose_backend(bf16=False), field)
+        if chosen != getattr(ours.backend, field):  # else this machine gains nothing by it
+            rows[name] = ours = replace(ours, backend=replace(ours.backend, **{field: chosen}))
     name, ours = rows.popitem()
     rows[f"{name}: ours in fp32"] = ours
-    rows["bf16 autocast in place of fp32: ours in bf16"] = replace(ours, kernels=choose_kernels(bf16=True))
+    rows["bf16 autocast in place of fp32: ours in bf16"] = replace(ours, backend=choose_backend(bf16=True))
     return rows
 
 
@@ -189,7 +189,7 @@ def make_trainer(
             "per_device_train_batch_size": contender.sentences or 1,
             "train_sampling_strategy": "group_by_length" if contender.grouped else "random",
             "label_smoothing_factor": SMOOTHING if stock_loss else 0.0,
-            "bf16": contender.kernels.bf16,
+            "bf16": contender.backend.bf16,
             "use_cpu": not torch.accelerator.is_available(),
             "lr_scheduler_type": "constant",
             "save_strategy": "no",

@@ -18,18 +18,18 @@ from training_contenders import SHAPES, Contender, build_model, make_trainer
 from training_measures import CountingCollator, Counts
 from transformers import PreTrainedTokenizerBase, Seq2SeqTrainer, TrainerCallback, set_seed
 
+from hf_attn_model.recipes.recipe import Recipe
+from hf_attn_model.training.backend import STOCK, choose_backend
 from hf_attn_model.training.build import build_model as build_recipe_model
-from hf_attn_model.training.ema import EMACallback
+from hf_attn_model.training.callbacks.ema import EMACallback
 from hf_attn_model.training.examples import tokenize, training_examples
-from hf_attn_model.training.kernels import STOCK, choose_kernels
-from hf_attn_model.training.recipe import Recipe
 
 RISING = 0.1  # of the time
 MARKS_FILE = "marks.json"  # written when a training is over
 PEERS: dict[str, tuple[Contender, dict[str, Any]]] = {
     "MarianMT as it comes": (Contender(), {"learning_rate": 5e-4}),
     "MarianMT, best flags": (
-        Contender(grouped=True, sentences=256, kernels=replace(STOCK, bf16=True)),
+        Contender(grouped=True, sentences=256, backend=replace(STOCK, bf16=True)),
         {"learning_rate": 1e-3, "adam_beta2": 0.98},
     ),
 }
@@ -123,8 +123,8 @@ def _peer(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
 
 
 def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokenizerBase, out: Path) -> Seq2SeqTrainer:
-    kernels = choose_kernels(recipe.training.get("bf16")) if recipe.fast_kernels else STOCK
-    contender = Contender(ours=True, sentences=None, counted=True, kernels=kernels)
+    backend = choose_backend(recipe.training.get("bf16")) if recipe.fast_kernels else STOCK
+    contender = Contender(ours=True, sentences=None, counted=True, backend=backend)
     options = {field: value for field, value in recipe.training.items() if field in OF_RECIPE}
     of_ours = {
         "label_smoothing": recipe.label_smoothing,
@@ -132,7 +132,7 @@ def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
         "word_dropout": recipe.word_dropout,
         "muon": recipe.muon,
         "ema": EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
-        "kernels": kernels,
+        "kernels": backend,
     }
     data: Any = training_examples(recipe, pairs, tokenizer, recipe.training.get("seed", 42))
     model = build_recipe_model(recipe, tokenizer)

@@ -24,7 +24,7 @@ from transformers import TrainerCallback, set_seed
 
 from hf_attn_model.text.batches import TokenBatchSampler
 from hf_attn_model.text.lengths import pair_lengths
-from hf_attn_model.training.kernels import use_kernels
+from hf_attn_model.training.backend import use_backend
 
 STATUS = Path("/proc/self/status")
 PEAK_TFLOPS = {  # of dense bfloat16 matrix products, as the makers state them
@@ -57,7 +57,7 @@ def measure_speed(
     data, tokenizer = read_prepared(folder)
     model = build_model(contender.ours, sizes)
     stopwatch = Stopwatch(warmup, seconds)
-    with TemporaryDirectory() as out, use_kernels(contender.kernels, model):
+    with TemporaryDirectory() as out, use_backend(contender.backend, model):
         trainer = make_trainer(contender, model, data, tokenizer, Path(out), max_tokens, CountingCollator, seed=seed)
         trainer.add_callback(stopwatch)
         trainer.train()
@@ -88,7 +88,7 @@ def measure_step_memory(
     source, target = pair_lengths(data)
     largest = max(TokenBatchSampler(source, target, max_tokens), key=lambda pairs: target[pairs].sum())
     meter = StepMemory()
-    with TemporaryDirectory() as out, use_kernels(contender.kernels, model):
+    with TemporaryDirectory() as out, use_backend(contender.backend, model):
         trainer = make_trainer(contender, model, data, tokenizer, Path(out), max_tokens, max_steps=2)
         batches: Any = [trainer.data_collator([data[int(i)] for i in pairs]) for pairs in (largest[:2], largest)]
         trainer.get_train_dataloader = lambda: DataLoader(batches, batch_size=None)  # type: ignore[method-assign]

@@ -33,7 +33,7 @@ def corpus(tmp_path_factory):
 
 def make_recipe(corpus, folder, max_steps=24, eval_steps=8):
     """A recipe for a tiny model on the counting corpus."""
-    from hf_attn_model.training.recipe import load_recipe
+    from hf_attn_model.recipes.recipe import load_recipe
 
     path = folder / "counting.yaml"
     path.write_text(f"""

@@ -15,7 +15,7 @@ from transformers import (
     T5GemmaModuleConfig,
 )
 
-from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 
 B, T, S, PAD = 2, 5, 7, 0

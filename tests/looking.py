@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from hf_attn_model.maps.words import merge_words
+from hf_attn_model.attention.words import merge_words
 
 SPECIALS = ("keep", "column", "drop")
 

@@ -3,8 +3,9 @@
 import numpy as np
 from small_exports import make_translator
 
-from hf_attn_model.maps.sentence import PLACES, SentenceMaps, Word
-from hf_attn_model.view.page import SeenSentence, look_inside
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.sentence import SentenceMaps, Word
+from hf_attn_model.view.page import InspectedSentence, inspect_pairs
 from hf_attn_model.view.page.vectors import PlaceVectors
 
 SIZES_30_WORDS = {"words": 30, "tokens": 41, "layers": 6, "heads": 8}
@@ -27,9 +28,9 @@ HOSTILE = [
 ]
 
 
-def seen(source=SOURCE, target=TARGET, name="0") -> SeenSentence:
+def seen(source=SOURCE, target=TARGET, name="0") -> InspectedSentence:
     """A sentence with everything, of the small translator: 2 and 3 layers, 3 and 5 heads, 11 wide."""
-    return look_inside(*make_translator(), [source], [target], [name])[0]
+    return inspect_pairs(*make_translator(), [source], [target], [name])[0]
 
 
 def make_record() -> SentenceMaps:

@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 from small_models import make_model
 
-from hf_attn_model.maps import export_attention, force
-from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
+from hf_attn_model.export.export import export_attention
 from hf_attn_model.text.tokenizer import train_tokenizer
 
 PAIRS = [
@@ -32,7 +33,7 @@ def make_translator():
 def expected_records():
     """The maps of PAIRS, in memory."""
     sources, targets = zip(*PAIRS, strict=True)
-    return force(*make_translator(), sources, targets, IDS)
+    return teacher_forced_attention(*make_translator(), sources, targets, IDS)
 
 
 def export(out, pairs=PAIRS, **options):

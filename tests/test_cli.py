@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hf_attn_model.cli import main
-from hf_attn_model.maps import open_maps
+from hf_attn_model.export.store import open_maps
 
 SENTENCES = ["two seven one", "", "six six three"]
 
@@ -252,7 +252,7 @@ def test_the_search_of_a_model_without_a_recipe_is_its_own(translator_folder, tm
     (folder / "recipe.yaml").unlink()
     widths = []
     monkeypatch.setattr(
-        "hf_attn_model.translate.translate", lambda *_, num_beams, **__: widths.append(num_beams) or [""]
+        "hf_attn_model.translation.search.translate", lambda *_, num_beams, **__: widths.append(num_beams) or [""]
     )
     settings = json.loads((folder / "generation_config.json").read_text())
     for own in (3, None):
@@ -265,7 +265,7 @@ def test_interrupting_ends_without_a_traceback(translator_folder, capsys, monkey
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hf_attn_model.translate.translate", interrupt)
+    monkeypatch.setattr("hf_attn_model.translation.search.translate", interrupt)
     status, _, error = run(capsys, "translate", translator_folder, "one")
     assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
 

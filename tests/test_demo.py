@@ -7,11 +7,11 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_attn_model.demo import run_demo
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps import open_maps
+from hf_attn_model.export.store import open_maps
+from hf_attn_model.recipes.recipe import load_recipe
 from hf_attn_model.study.curve import read_curve
-from hf_attn_model.text.textbook import dataset
+from hf_attn_model.textbook import dataset
 from hf_attn_model.training import train as training
-from hf_attn_model.training.recipe import load_recipe
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ USE = """
 import sys
 import hf_attn_model
 assert hf_attn_model.__file__.startswith(sys.argv[1]), hf_attn_model.__file__
-from hf_attn_model.text.textbook import load_textbook
+from hf_attn_model.textbook import load_textbook
 from hf_attn_model.training.card import TEMPLATE
 from hf_attn_model.training.metrics import load_translation_metric
-from hf_attn_model.training.recipe import load_recipe
+from hf_attn_model.recipes import load_recipe
 assert load_textbook("en-es", "test", size=1)[0]["translation"]["es"] == "La bola es azul"
 assert load_recipe("textbook-en-zh").target_lang == "zh"
 assert TEMPLATE.is_file()

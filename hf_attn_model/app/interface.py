@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..align.known import KnownHead, read_known_heads
-from ..align.reading import origin_of
-from ..checkpoint import load_translator
+from ..checkpoint import Checkpoint, HeadSummary
 from ..errors import UserError
-from .look import look
+from .inspect import inspect_sentence
 
 if TYPE_CHECKING:
     import gradio
@@ -21,12 +19,12 @@ def build_interface(
     name: str,
     *,
     num_beams: int = 5,
-    heads: Iterable[KnownHead] = (),
+    heads: Iterable[HeadSummary] = (),
 ) -> "gradio.Blocks":
     """Lay out the app: a box to type into; below, the translation, the others of the beam, and the page.
 
     Args:
-        model, tokenizer, num_beams, heads: see `look`.
+        model, tokenizer, num_beams, heads: see `inspect`.
         name: of the model, for the title.
 
     Raises:
@@ -37,7 +35,7 @@ def build_interface(
 
     def show(sentence: str) -> tuple[str, list[list[str]], str]:
         try:
-            seen = look(model, tokenizer, sentence, num_beams=num_beams, heads=heads)
+            seen = inspect_sentence(model, tokenizer, sentence, num_beams=num_beams, heads=heads)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
         best, *others = seen.translations
@@ -59,7 +57,7 @@ def launch_app(model_name: str, *, num_beams: int | None = None, port: int | Non
     """Load a translator and serve its app, until it is interrupted.
 
     Args:
-        model_name: a folder or a model on the Hub, see `load_translator`.
+        model_name: a folder or a model on the Hub, see `Checkpoint`.
         num_beams: width of the search; as the model came unless given.
         port: of this machine; the first free one from 7860 on unless given, or what GRADIO_SERVER_PORT says.
 
@@ -67,11 +65,10 @@ def launch_app(model_name: str, *, num_beams: int | None = None, port: int | Non
         UserError: Gradio is not installed, the model cannot be loaded, or the port is taken.
     """
     _gradio()
-    model, tokenizer = load_translator(model_name)
-    heads = read_known_heads(*origin_of(model))
-    width = num_beams or (model.generation_config and model.generation_config.num_beams) or 5
+    checkpoint = Checkpoint(model_name)
+    model, tokenizer, width = checkpoint.model, checkpoint.tokenizer, num_beams or checkpoint.num_beams
     name = model_name.rstrip("/").split("/")[-1]
-    interface = build_interface(model, tokenizer, name, num_beams=width, heads=heads)
+    interface = build_interface(model, tokenizer, name, num_beams=width, heads=checkpoint.head_summaries)
     try:
         interface.launch(server_port=port)
     except OSError as error:

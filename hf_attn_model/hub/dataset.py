@@ -7,11 +7,11 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from ..errors import UserError
-from ..maps.schema import METADATA
-from ..maps.store import Maps, open_maps
+from ..export.schema import METADATA
+from ..export.store import Maps, open_maps
+from ..recipes.recipe import Recipe, recipe_of
 from ..training.card import CARD
-from ..training.recipe import Recipe, recipe_of
-from .shipment import Shipment
+from .upload import Shipment
 
 TEMPLATE = Path(__file__).with_name("dataset_template.md")
 SHARDS = "maps-*.arrow"

@@ -10,19 +10,19 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..align.reading import READING_FILE
-from ..checkpoint import load_translator
+from ..attention.teacher_forcing import teacher_forced_attention
+from ..checkpoint.alignment_config import ALIGNMENT_FILE
+from ..checkpoint.checkpoint import load_translator
 from ..errors import UserError
-from ..maps.forced import force
-from ..training.build import complete_search
+from ..recipes.recipe import RECIPE_FILE, recipe_of
+from ..training.build import fill_generation_config
+from ..training.callbacks.manifest import MANIFEST_FILE
 from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
-from ..training.manifest import MANIFEST_FILE
-from ..training.recipe import RECIPE_FILE, recipe_of
-from ..translate import translate
+from ..translation.search import translate
 from ..view.pictures import save_picture
-from .shipment import Shipment
+from .upload import Shipment
 
-RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, READING_FILE)
+RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, ALIGNMENT_FILE)
 OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
 
 
@@ -47,7 +47,7 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
     recipe = recipe_of(folder)
     model, tokenizer = load_translator(str(folder))
     if recipe is not None:
-        complete_search(model, recipe)
+        fill_generation_config(model, recipe)
     model.save_pretrained(stage, **_shard_size(folder))
     tokenizer.save_pretrained(stage)
     for name in RECORDS:
@@ -91,6 +91,6 @@ def _draw(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentence: 
     """Draw the attention of a sentence and its translation."""
     num_beams = model.generation_config.num_beams or 5
     (translation,) = translate(model, tokenizer, [sentence], num_beams=num_beams)
-    (record,) = force(model, tokenizer, [sentence], [translation])
+    (record,) = teacher_forced_attention(model, tokenizer, [sentence], [translation])
     save_picture(record, picture)
     return Example(sentence, translation)

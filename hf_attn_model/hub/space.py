@@ -9,10 +9,10 @@ from pathlib import Path
 from huggingface_hub import RepoCard, SpaceCardData
 from packaging.requirements import Requirement
 
+from ..recipes.recipe import recipe_of
 from ..training.card import CARD
 from ..training.provenance import PACKAGE
-from ..training.recipe import recipe_of
-from .shipment import Shipment
+from .upload import Shipment
 
 APP, REQUIREMENTS = "app.py", "requirements.txt"
 GRADIO = "6.31.0"  # that the app was tried with

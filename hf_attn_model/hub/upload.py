@@ -1,14 +1,45 @@
-"""Files -> one commit on the Hub."""
+"""What one push sends to one repository, and how: files -> one commit on the Hub."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib.metadata import version
+from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-from .. import __version__
+from ..checkpoint.hub_errors import hub_reason
 from ..errors import UserError
-from .errors import hub_reason
-from .shipment import Shipment
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """Files for one repository.
+
+    Attributes:
+        repo_id: `user/name`.
+        repo_type: "model", "dataset" or "space".
+        files: for each path in the repository the file that goes there.
+        owned: patterns of what a push writes; such files of an earlier push that are not in this one are removed.
+    """
+
+    repo_id: str
+    repo_type: str
+    files: dict[str, Path]
+    owned: tuple[str, ...]
+
+    def listing(self) -> str:
+        """List the files with their sizes in bytes, and the total."""
+        sizes = {name: path.stat().st_size for name, path in sorted(self.files.items())}
+        lines = [f"{self.repo_type} {self.repo_id}: {len(sizes)} files, {sum(sizes.values()):,} bytes"]
+        return "\n".join([*lines, *(f"{size:>15,}  {name}" for name, size in sizes.items())])
+
+    def outdated(self, names: Iterable[str]) -> list[str]:
+        """Choose, among the files of the repository, those of earlier pushes that have no successor in this one."""
+        return [
+            name for name in names if name not in self.files and any(fnmatch(name, pattern) for pattern in self.owned)
+        ]
 
 
 def check_login() -> None:
@@ -59,7 +90,7 @@ def upload(shipment: Shipment) -> None:
                 *(CommitOperationDelete(name) for name in shipment.outdated(there)),
             ],
             repo_type=shipment.repo_type,
-            commit_message=f"Push {shipment.repo_type} with hf-attn-model {__version__}",
+            commit_message=f"Push {shipment.repo_type} with hf-attn-model {version('hf-attn-model')}",
             parent_commit=before,
         )
 

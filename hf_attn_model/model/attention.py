@@ -46,8 +46,8 @@ def eager_attention_forward(
     return context.transpose(1, 2), attention_weights
 
 
-def turn(vectors: torch.Tensor, sinusoids: torch.Tensor) -> torch.Tensor:
-    """Turn queries or keys by angles that grow with their positions (RoPE; Su et al., 2021, equation 34).
+def apply_rotary_pos_emb(vectors: torch.Tensor, sinusoids: torch.Tensor) -> torch.Tensor:
+    """Rotate queries or keys by angles that grow with their positions (RoPE; Su et al., 2021, equation 34).
 
     Numbers i and i + K/2 of a vector are a point in a plane, which turns about the origin with the frequency of
     the plane. The dot product of a query with a key then depends on how far apart the two stand, and not on where.
@@ -61,7 +61,7 @@ def turn(vectors: torch.Tensor, sinusoids: torch.Tensor) -> torch.Tensor:
     return torch.cat([x * cosine - y * sine, y * cosine + x * sine], dim=-1)
 
 
-def as_autocast(states: torch.Tensor) -> torch.Tensor:
+def cast_to_autocast_dtype(states: torch.Tensor) -> torch.Tensor:
     """Cast once, under autocast, what several projections read: each would cast for itself."""
     device = states.device.type
     return states.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else states
@@ -95,20 +95,22 @@ class Attention(nn.Module):
         attention_mask: torch.Tensor | None = None,
         key_value_states: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
-        turns: torch.Tensor | None = None,
+        position_embeddings: torch.Tensor | None = None,
         **kwargs,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Let every position of `hidden_states` (B,T,D) look at the positions of `key_value_states` (B,S,D).
 
-        Without `key_value_states` the positions look at each other (self-attention), and `turns` (1|B,T,K), if
-        given, turn queries and keys. Returns the output (B,T,D), and the attention weights (B,H,T,S) if the chosen
-        attention implementation computes them, else `None`.
+        Without `key_value_states` the positions look at each other (self-attention), and `position_embeddings`
+        (1|B,T,K), if given, rotate queries and keys. Returns the output (B,T,D), and the attention weights (B,H,T,S) if
+        the chosen attention implementation computes them, else `None`.
         """
-        hidden_states = as_autocast(hidden_states)
+        hidden_states = cast_to_autocast_dtype(hidden_states)
         query = self._split_heads(self.q_proj(hidden_states))  # (B,T,D) -> (B,H,T,K)
-        if turns is not None:
-            query = turn(query, turns)
-        key, value = self._keys_and_values(hidden_states, key_value_states, past_key_values, turns)  # (B,H,S,K)
+        if position_embeddings is not None:
+            query = apply_rotary_pos_emb(query, position_embeddings)
+        key, value = self._keys_and_values(
+            hidden_states, key_value_states, past_key_values, position_embeddings
+        )  # (B,H,S,K)
 
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention_forward)
         context, attention_weights = attend(
@@ -129,7 +131,7 @@ class Attention(nn.Module):
         hidden_states: torch.Tensor,
         key_value_states: torch.Tensor | None,
         past_key_values: Cache | None,
-        turns: torch.Tensor | None,
+        position_embeddings: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Project keys and values, (B,H,S,K) each, with those of earlier generation steps if there is a cache."""
         is_cross = key_value_states is not None
@@ -140,10 +142,10 @@ class Attention(nn.Module):
                 return source.keys, source.values
             cache = past_key_values.cross_attention_cache if is_cross else past_key_values.self_attention_cache
 
-        states = hidden_states if key_value_states is None else as_autocast(key_value_states)
+        states = hidden_states if key_value_states is None else cast_to_autocast_dtype(key_value_states)
         key, value = self._split_heads(self.k_proj(states)), self._split_heads(self.v_proj(states))
-        if turns is not None:
-            key = turn(key, turns)
+        if position_embeddings is not None:
+            key = apply_rotary_pos_emb(key, position_embeddings)
         if cache is not None:
             key, value = cache.update(key, value, self.layer_idx)
             if is_cross and isinstance(past_key_values, EncoderDecoderCache):

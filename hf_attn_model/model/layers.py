@@ -87,19 +87,15 @@ class TransformerLayer(GradientCheckpointingLayer):
         self.fc2 = nn.Linear(ffn_dim, config.d_model)
         self.final_layer_norm = nn.LayerNorm(config.d_model)
 
-    def enter(self, norm: nn.LayerNorm, hidden_states: torch.Tensor) -> torch.Tensor:
-        """Give what a sublayer reads."""
-        return norm(hidden_states) if self.pre_norm else hidden_states
-
-    def leave(self, norm: nn.LayerNorm, hidden_states: torch.Tensor, update: torch.Tensor) -> torch.Tensor:
-        """Add what a sublayer returned to what it was given."""
-        hidden_states = hidden_states + self.dropout(update)
-        return hidden_states if self.pre_norm else norm(hidden_states)
-
     def feed_forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Transform each position alone."""
-        inner = self.activation_fn(self.fc1(self.enter(self.final_layer_norm, hidden_states)))  # (B,T,D) -> (B,T,F)
-        return self.leave(self.final_layer_norm, hidden_states, self.fc2(self.activation_dropout(inner)))
+        residual = hidden_states
+        if self.pre_norm:
+            hidden_states = self.final_layer_norm(hidden_states)
+        hidden_states = self.activation_fn(self.fc1(hidden_states))  # (B,T,D) -> (B,T,F)
+        hidden_states = self.fc2(self.activation_dropout(hidden_states))  # (B,T,F) -> (B,T,D)
+        hidden_states = residual + self.dropout(hidden_states)
+        return hidden_states if self.pre_norm else self.final_layer_norm(hidden_states)
 
 
 class EncoderLayer(TransformerLayer):
@@ -111,9 +107,14 @@ class EncoderLayer(TransformerLayer):
 
     def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, **kwargs) -> torch.Tensor:
         """Refine the source vectors: (B,S,D) -> (B,S,D)."""
-        norm = self.self_attn_layer_norm
-        update, _ = self.self_attn(self.enter(norm, hidden_states), attention_mask, **kwargs)
-        return self.feed_forward(self.leave(norm, hidden_states, update))
+        residual = hidden_states
+        if self.pre_norm:
+            hidden_states = self.self_attn_layer_norm(hidden_states)
+        hidden_states, _ = self.self_attn(hidden_states, attention_mask, **kwargs)
+        hidden_states = residual + self.dropout(hidden_states)
+        if not self.pre_norm:
+            hidden_states = self.self_attn_layer_norm(hidden_states)
+        return self.feed_forward(hidden_states)
 
 
 class DecoderLayer(TransformerLayer):
@@ -132,30 +133,42 @@ class DecoderLayer(TransformerLayer):
         encoder_hidden_states: torch.Tensor | None,
         encoder_attention_mask: torch.Tensor | None,
         past_key_values: Cache | None = None,
-        turns: torch.Tensor | None = None,
+        position_embeddings: torch.Tensor | None = None,
         **kwargs,
     ) -> torch.Tensor:
         """Refine the target vectors (B,T,D) with a look at the source vectors (B,S,D)."""
-        norm = self.self_attn_layer_norm
-        update, _ = self.self_attn(
-            self.enter(norm, hidden_states), attention_mask, past_key_values=past_key_values, turns=turns, **kwargs
+        residual = hidden_states
+        if self.pre_norm:
+            hidden_states = self.self_attn_layer_norm(hidden_states)
+        hidden_states, _ = self.self_attn(
+            hidden_states,
+            attention_mask,
+            past_key_values=past_key_values,
+            position_embeddings=position_embeddings,
+            **kwargs,
         )
-        hidden_states = self.leave(norm, hidden_states, update)
+        hidden_states = residual + self.dropout(hidden_states)
+        if not self.pre_norm:
+            hidden_states = self.self_attn_layer_norm(hidden_states)
 
         if encoder_hidden_states is not None:
-            norm = self.encoder_attn_layer_norm
-            update, _ = self.encoder_attn(
-                self.enter(norm, hidden_states),
+            residual = hidden_states
+            if self.pre_norm:
+                hidden_states = self.encoder_attn_layer_norm(hidden_states)
+            hidden_states, _ = self.encoder_attn(
+                hidden_states,
                 encoder_attention_mask,
                 key_value_states=encoder_hidden_states,
                 past_key_values=past_key_values,
                 **kwargs,
             )
-            hidden_states = self.leave(norm, hidden_states, update)
+            hidden_states = residual + self.dropout(hidden_states)
+            if not self.pre_norm:
+                hidden_states = self.encoder_attn_layer_norm(hidden_states)
         return self.feed_forward(hidden_states)
 
 
-def start_softly(layers: nn.ModuleList, residual: float, gain: float) -> None:
+def deepnorm_init_(layers: nn.ModuleList, residual: float, gain: float) -> None:
     """Let every sublayer begin as a small change of what it is given: what a norm after the sum needs.
 
     DeepNet (Wang et al., 2022, figure 2) multiplies what a sublayer is given by a constant, and the first values of its
@@ -163,18 +176,14 @@ def start_softly(layers: nn.ModuleList, residual: float, gain: float) -> None:
     here the weights that a sublayer ends with are divided instead, and the forward pass stays Marian's.
 
     Args:
-        layers: encoder or decoder layers; their linear maps are marked with gains, before their weights are drawn.
+        layers: encoder or decoder layers; `AttnPreTrainedModel._init_weights` reads the `init_gain` that their linear
+            maps get here: by which factor their first weights are wider than Glorot's.
         residual: alpha of the paper.
         gain: beta of the paper.
     """
     for layer in cast(Iterable[TransformerLayer], layers):
         attentions = [part for part in layer.children() if isinstance(part, Attention)]
         for linear in (layer.fc1, *(attention.v_proj for attention in attentions)):
-            _mark(linear, gain)
+            linear.init_gain = gain  # type: ignore[assignment]
         for linear in (layer.fc2, *(attention.out_proj for attention in attentions)):
-            _mark(linear, gain / residual)
-
-
-def _mark(linear: nn.Linear, gain: float) -> None:
-    """Say by which factor the first weights are wider than Glorot's; `AttnPreTrainedModel._init_weights` reads it."""
-    linear.gain = gain  # type: ignore[assignment]
+            linear.init_gain = gain / residual  # type: ignore[assignment]

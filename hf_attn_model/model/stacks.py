@@ -16,7 +16,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .attention import Attention
 from .configuration_attn import AttnConfig
 from .dropout import Dropout
-from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions, start_softly
+from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions, deepnorm_init_
 
 
 class AttnPreTrainedModel(PreTrainedModel):
@@ -37,7 +37,7 @@ class AttnPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Start linear maps as Glorot and Bengio (2010), and word vectors with unit length in expectation."""
         if isinstance(module, nn.Linear):
-            init.xavier_uniform_(module.weight, gain=getattr(module, "gain", 1.0))
+            init.xavier_uniform_(module.weight, gain=getattr(module, "init_gain", 1.0))
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, WordEmbedding):
@@ -81,7 +81,7 @@ class Encoder(AttnPreTrainedModel):
         self.layers = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
         if config.norm_position == "post":
             depth = (config.encoder_layers**4 * config.decoder_layers) ** (1 / 16)
-            start_softly(self.layers, residual=0.81 * depth, gain=0.87 / depth)
+            deepnorm_init_(self.layers, residual=0.81 * depth, gain=0.87 / depth)
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False
         self.post_init()
@@ -102,12 +102,12 @@ class Encoder(AttnPreTrainedModel):
             inputs_embeds = self.embed_tokens(input_ids)
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
-        hidden_states, turns = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
         hidden_states = self.dropout(hidden_states)  # (B,S,D)
 
         mask = create_bidirectional_mask(self.config, inputs_embeds, attention_mask)
         for layer in self.layers:
-            hidden_states = layer(hidden_states, mask, turns=turns, **kwargs)
+            hidden_states = layer(hidden_states, mask, position_embeddings=position_embeddings, **kwargs)
         if self.layer_norm is not None:
             hidden_states = self.layer_norm(hidden_states)
         return BaseModelOutput(last_hidden_state=hidden_states)
@@ -130,7 +130,7 @@ class Decoder(AttnPreTrainedModel):
         self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
         if config.norm_position == "post":
             depth = config.decoder_layers ** (1 / 4)
-            start_softly(self.layers, residual=3 ** (1 / 4) * depth, gain=12 ** (-1 / 4) / depth)
+            deepnorm_init_(self.layers, residual=3 ** (1 / 4) * depth, gain=12 ** (-1 / 4) / depth)
         self.layer_norm = nn.LayerNorm(config.d_model) if config.norm_position == "pre" else None
         self.gradient_checkpointing = False
         self.post_init()
@@ -163,7 +163,7 @@ class Decoder(AttnPreTrainedModel):
         seen = past_key_values.get_seq_length() if past_key_values is not None else 0
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
-        hidden_states, turns = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
         hidden_states = self.dropout(hidden_states)  # (B,T,D)
 
         target_cache = past_key_values
@@ -180,7 +180,7 @@ class Decoder(AttnPreTrainedModel):
                 encoder_hidden_states,
                 cross_mask,
                 past_key_values=past_key_values,
-                turns=turns,
+                position_embeddings=position_embeddings,
                 **kwargs,
             )
         if self.layer_norm is not None:

@@ -11,16 +11,15 @@ from sacrebleu.metrics import BLEU, CHRF
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..align.choice import gold_matrices
-from ..align.cross import read_cross_attention
-from ..align.pairs import GoldPair
-from ..align.reading import Reading
-from ..align.scores import LinkCounts, count_links
+from ..alignment.cross_attention import read_cross_attention
+from ..alignment.pairs import GoldPair
+from ..alignment.scores import LinkCounts, count_links
+from ..attention.intervene import intervene
+from ..attention.places import PLACES, Head
+from ..attention.teacher_forcing import teacher_forced_attention
+from ..checkpoint.alignment_config import AlignmentConfig
 from ..errors import UserError
-from ..maps.forced import force
-from ..maps.intervene import Head, intervene
-from ..maps.sentence import PLACES
-from ..translate import translate
+from ..translation.search import translate
 from .bootstrap import SAMPLES, draw_sentences, interval
 
 
@@ -50,7 +49,7 @@ class Ablation:
     """Heads that were changed together, and the effects."""
 
     heads: tuple[Head, ...]
-    how: str
+    mode: str
     effects: list[Effect]
 
 
@@ -59,12 +58,12 @@ def ablate(
     tokenizer: PreTrainedTokenizerBase,
     sources: Sequence[str],
     references: Sequence[str],
-    settings: Sequence[Sequence[Head]],
-    how: str,
+    settings: Sequence[Sequence[tuple[str, int, int]]],
+    mode: str,
     *,
     target_lang: str = "",
     gold: Sequence[GoldPair] = (),
-    reading: Reading | None = None,
+    alignment: AlignmentConfig | None = None,
     num_beams: int = 5,
     batch_size: int = 64,
     samples: int = SAMPLES,
@@ -76,10 +75,10 @@ def ablate(
         model, tokenizer: a translator.
         sources, references: sentences to translate, and what they should become.
         settings: sets of heads; those of a set are changed together.
-        how: "uniform" or "remove"; see `intervene`.
+        mode: "uniform" or "zero"; see `intervene`.
         target_lang: chooses BLEU's words, as the packaged metric does.
         gold: linked pairs for the alignment error rate, which is left out without them.
-        reading: how links are read off cross-attention; that of all heads unless given.
+        alignment: how links are read off cross-attention; by all heads unless given.
         num_beams, batch_size: see `translate`.
         samples: draws for each interval.
         progress: show a progress bar on standard error.
@@ -93,9 +92,9 @@ def ablate(
     if not sources or len(sources) != len(references):
         raise UserError(f"{len(sources)} sentences and {len(references)} references do not pair up")
     for heads in settings:  # whatever is wrong with them comes to light before the long work
-        with intervene(model, heads, how):
-            force(model, tokenizer, sources[:1], references[:1])
-    scores = _Scores(references, target_lang, gold, reading or Reading(), samples)
+        with intervene(model, heads, mode):
+            teacher_forced_attention(model, tokenizer, sources[:1], references[:1])
+    scores = _Scores(references, target_lang, gold, alignment or AlignmentConfig(), samples)
 
     def measured() -> dict[str, np.ndarray]:
         translations = translate(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size)
@@ -105,26 +104,31 @@ def ablate(
 
     before = measured()
     for heads in tqdm(settings, desc="Changing heads", disable=not progress):
-        with intervene(model, heads, how):
+        with intervene(model, heads, mode):
             after = measured()
         effects = []
         for metric, replicates in after.items():
             low, high = interval(replicates - before[metric])
             effects.append(Effect(metric, float(before[metric][0]), float(replicates[0]), (float(low), float(high))))
-        yield Ablation(tuple(heads), how, effects)
+        yield Ablation(tuple(Head(*head) for head in heads), mode, effects)
 
 
 class _Scores:
     """Scores a corpus and its replicates at once, (1 + M) each, the same draw for every model that is compared."""
 
     def __init__(
-        self, references: Sequence[str], target_lang: str, gold: Sequence[GoldPair], reading: Reading, samples: int
+        self,
+        references: Sequence[str],
+        target_lang: str,
+        gold: Sequence[GoldPair],
+        alignment: AlignmentConfig,
+        samples: int,
     ):
         language = target_lang.replace("_", "-").split("-")[0].lower()
         self.metrics = {"BLEU": BLEU(trg_lang=language), "chrF": CHRF()}
         self.references = references
         self.gold = gold
-        self.reading = reading
+        self.alignment = alignment
         self.drawn = draw_sentences(len(references), samples)
         self.drawn_gold = draw_sentences(len(gold), samples) if gold else None
 
@@ -140,7 +144,7 @@ class _Scores:
     def of_links(self, attentions: Iterator) -> np.ndarray:
         """Compute alignment error rates, in percent."""
         counts = [
-            astuple(count_links(self.reading.links(attention), *gold_matrices(pair)))
+            astuple(count_links(attention.links(self.alignment), *pair.matrices))
             for attention, pair in zip(attentions, self.gold, strict=True)
         ]
         return 100 * LinkCounts(*(self.drawn_gold @ np.array(counts, dtype=float)).T).error_rate
@@ -148,22 +152,9 @@ class _Scores:
 
 def all_heads(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str, reference: str
-) -> list[tuple[Head]]:
+) -> list[tuple[Head, ...]]:
     """List every head of the model by itself; a sentence pair is passed through it to see them."""
-    (record,) = force(model, tokenizer, [source], [reference])
-    return [((place, layer, head),) for place in PLACES for layer, head in np.ndindex(record.place(place).shape[:2])]
-
-
-def parse_heads(text: str) -> tuple[Head, ...]:
-    """Read heads as they are typed: "cross:2:1,encoder:0:3", each PLACE:LAYER:HEAD.
-
-    Raises:
-        UserError: it cannot be read so.
-    """
-    heads = []
-    for part in text.split(","):
-        place, *numbers = part.strip().split(":")
-        if place not in PLACES or len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
-            raise UserError(f"--heads {text}: write PLACE:LAYER:HEAD, as in cross:2:1,encoder:0:3, or all")
-        heads.append((place, int(numbers[0]), int(numbers[1])))
-    return tuple(heads)
+    (record,) = teacher_forced_attention(model, tokenizer, [source], [reference])
+    return [
+        (Head(place, layer, head),) for place in PLACES for layer, head in np.ndindex(record.place(place).shape[:2])
+    ]

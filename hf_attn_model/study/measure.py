@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..align.choice import gold_matrices
-from ..align.cross import given_words, membership
-from ..align.links import link_words, to_matrix
-from ..align.pairs import GoldPair, Pair
-from ..align.scores import LinkCounts, count_links
-from ..maps.forced import force
-from ..maps.sentence import PLACES, SentenceMaps
+from ..alignment.cross_attention import given_words
+from ..alignment.links import link_words, to_matrix
+from ..alignment.pairs import GoldPair, Pair
+from ..alignment.scores import LinkCounts, count_links
+from ..attention.places import PLACES
+from ..attention.sentence import SentenceMaps
+from ..attention.teacher_forcing import teacher_forced_attention
+from ..attention.words import average_words
 from .bootstrap import SAMPLES, draw_sentences, interval
-from .pairs import RolePair
-from .relevance import WordMap, looks_of, relevance
+from .relevance import RolePair, WordMap, looks_of, relevance
 
 
 def measure(
@@ -33,7 +33,7 @@ def measure(
     """Measure the attention of all heads over given translations, in teacher-forced passes.
 
     Args:
-        model, tokenizer: see `force`.
+        model, tokenizer: see `teacher_forced_attention`.
         pairs: all of one kind, which decides what is measured: `Pair`, `GoldPair` or `RolePair`.
         batch_size: pairs in a forward pass.
         samples: draws for each interval.
@@ -44,7 +44,7 @@ def measure(
         what `relevance` returns. For "cross" the row of a source word is that of the words which translate it.
 
     Raises:
-        UserError: see `force`.
+        UserError: see `teacher_forced_attention`.
     """
     rows: dict[str, int] = dict.fromkeys(PLACES, 0)
     entropies: dict[str, Any] = dict.fromkeys(PLACES, 0.0)
@@ -75,7 +75,7 @@ def measure_one(record: SentenceMaps, pair: RolePair) -> dict[str, dict[str, Any
     return {place: looks_of(word_map) for place, word_map in word_maps_of(record, pair).items()}
 
 
-def look_at(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pair: Pair) -> SentenceMaps:
+def inspect_pair(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pair: Pair) -> SentenceMaps:
     """Read the maps of a single sentence pair, with its words as the pair counts them."""
     (record,) = _read(model, tokenizer, [pair], 1)
     return record
@@ -86,7 +86,7 @@ def _read(
 ) -> Iterator[SentenceMaps]:
     for start in range(0, len(pairs), batch_size):
         batch = pairs[start : start + batch_size]
-        yield from force(
+        yield from teacher_forced_attention(
             model,
             tokenizer,
             [pair.source for pair in batch],
@@ -105,7 +105,7 @@ def count_gold(record: SentenceMaps, pair: GoldPair) -> LinkCounts:
     """Link each target word with the source word that it looks at most: counts (L,H+1), the last by the mean head."""
     weights, _ = word_weights(record, "cross")  # (L,H,Wt,Ws)
     with_mean = np.concatenate([weights, weights.mean(axis=1, keepdims=True)], axis=1)
-    return count_links(link_words(with_mean, "target"), *gold_matrices(pair))
+    return count_links(link_words(with_mean, "target"), *pair.matrices)
 
 
 def error_rates(counts: Sequence[LinkCounts], samples: int = SAMPLES) -> dict[str, Any]:
@@ -155,12 +155,9 @@ def word_weights(record: SentenceMaps, place: str) -> tuple[np.ndarray, np.ndarr
     Returns:
         the weights (L,H,Wt,Ws), and (Wt,Ws) what they would be if each token looked at all that it may see alike.
     """
-    source = membership(record.source_word_of_token, len(record.source_words))
-    written = membership(record.target_word_of_token, len(record.target_words))
-    read = membership([None, *record.target_word_of_token[:-1]], len(record.target_words))
-    rows, columns = {"encoder": (source, source), "decoder": (written, read), "cross": (written, source)}[place]
+    rows, columns = record.sides(place)
+    words = rows.word_of_token, columns.word_of_token, len(rows.words), len(columns.words)
     weights = record.place(place)
     visible = np.ones(weights.shape[-2:]) if place != "decoder" else np.tri(weights.shape[-1])
     even = visible / visible.sum(axis=1, keepdims=True)
-    queries = (rows / np.maximum(rows.sum(axis=0), 1)).T
-    return queries @ weights @ columns, queries @ even @ columns
+    return average_words(weights, *words), average_words(even, *words)

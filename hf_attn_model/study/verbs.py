@@ -24,7 +24,7 @@ def add_ablate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be typed after `hf-attn ablate`."""
     parser.add_argument("model", help=MODEL)
     parser.add_argument("--heads", required=True, help="changed together: cross:2:1,encoder:0:3; all: each by itself")
-    parser.add_argument("--how", default="uniform", help="uniform (looks everywhere alike) or remove; default: uniform")
+    parser.add_argument("--mode", default="uniform", help="uniform (looks everywhere alike) or zero; default: uniform")
     parser.add_argument("--corpus", help="to translate: file, folder, Hub id or textbook:en-es; default: the recipe's")
     parser.add_argument("--config", help="of a Hub data set that has several")
     parser.add_argument("--split", help="default: the test split of the model's recipe")
@@ -53,16 +53,16 @@ def add_film_arguments(parser: argparse.ArgumentParser) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """Change heads, and measure what becomes of translations and alignments."""
-    from ..align.pairs import read_gold
-    from ..align.reading import Reading
-    from ..checkpoint import load_translator
+    from ..alignment.pairs import read_gold
+    from ..attention.places import parse_heads
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.checkpoint import load_translator
     from ..text.corpora import load_corpus
-    from ..training.recipe import recipe_of
     from ..view.ablations import ablation_text
     from .ablate import ablate as ablate_heads
-    from .ablate import all_heads, parse_heads
+    from .ablate import all_heads
 
-    recipe = recipe_of(arguments.model)
+    recipe = Checkpoint(arguments.model).recipe
     source_lang, target_lang = language(arguments, "source"), language(arguments, "target")
     name = required(arguments.corpus or (recipe.corpus if recipe else None), "--corpus")
     check_beams(arguments)
@@ -82,10 +82,10 @@ def ablate(arguments: argparse.Namespace) -> None:
             list(rows["source"]),
             list(rows["target"]),
             settings or all_heads(model, tokenizer, rows[0]["source"], rows[0]["target"]),
-            arguments.how,
+            arguments.mode,
             target_lang=target_lang,
             gold=gold,
-            reading=Reading.load(arguments.model) if gold else None,
+            alignment=Checkpoint(arguments.model).alignment if gold else None,
             num_beams=num_beams(arguments, model),
             progress=True,
         )
@@ -108,10 +108,9 @@ def curve(arguments: argparse.Namespace) -> None:
 
 def film(arguments: argparse.Namespace) -> None:
     """Show one sentence at every measured step of a training, as a film or as a page."""
-    from ..view.film import FILM_SUFFIX, save_film
     from ..view.page import PAGE_SUFFIXES, write_page
-    from .curve import read_curve
-    from .frames import read_frames
+    from ..view.pictures import FILM_SUFFIX, save_film
+    from .curve import read_curve, read_frames
 
     suffix = Path(arguments.out).suffix.lower()
     if suffix not in (FILM_SUFFIX, *PAGE_SUFFIXES):

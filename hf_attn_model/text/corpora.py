@@ -16,8 +16,8 @@ import datasets
 import pyarrow as pa
 
 from ..errors import UserError
+from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
-from .textbook import load_textbook
 
 TEXTBOOK = "textbook:"
 ROWS_AT_ONCE = 10_000

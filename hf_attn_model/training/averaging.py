@@ -17,9 +17,9 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..errors import UserError
+from ..recipes.recipe import RECIPE_FILE
 from . import provenance
-from .manifest import MANIFEST_FILE
-from .recipe import RECIPE_FILE
+from .callbacks.manifest import MANIFEST_FILE
 
 AVERAGE_FILE = "average.json"  # beside an averaged model: what it was made of
 WEIGHTS = ("*.safetensors", "*.index.json", "*.bin", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.onnx", "*.gguf")

@@ -7,13 +7,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTraini
 
 from ..errors import UserError
 from ..model import AttnConfig, AttnForConditionalGeneration
+from ..recipes.recipe import Recipe
 from ..text.lengths import round_up
-from .kernels import Kernels
-from .recipe import Recipe
+from .backend import ComputeBackend
 
 
-def training_arguments(recipe: Recipe, out: Path, kernels: Kernels | None) -> Seq2SeqTrainingArguments:
-    """Fill what the recipe leaves open: evaluate, save and keep the best by dev loss; the precision of the kernels."""
+def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None) -> Seq2SeqTrainingArguments:
+    """Fill what the recipe leaves open: evaluate, save and keep the best by dev loss; the precision of the backend."""
     given = recipe.training
     steps = given.get("eval_steps", 500)
     defaults = {
@@ -24,7 +24,7 @@ def training_arguments(recipe: Recipe, out: Path, kernels: Kernels | None) -> Se
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "per_device_eval_batch_size": 128,
-        "bf16": kernels is not None and kernels.bf16,
+        "bf16": backend is not None and backend.bf16,
         "use_cpu": not torch.accelerator.is_available(),
         "report_to": ["tensorboard"],
         "logging_nan_inf_filter": False,  # would hide what `DivergenceCallback` looks for, and wait for the device
@@ -53,11 +53,11 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
     if padded > config.max_position_embeddings:
         raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
     model = AttnForConditionalGeneration(config)
-    complete_search(model, recipe)
+    fill_generation_config(model, recipe)
     return model
 
 
-def complete_search(model: PreTrainedModel, recipe: Recipe) -> None:
+def fill_generation_config(model: PreTrainedModel, recipe: Recipe) -> None:
     """Give `generate` the search of the recipe where the model does not say how to search."""
     settings = model.generation_config
     if settings.num_beams is None:

@@ -9,10 +9,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from ..recipes.recipe import Recipe, recipe_of
 from ..text.corpora import TEXTBOOK
 from ..text.readers import suffix_of
-from .manifest import read_manifest
-from .recipe import Recipe, recipe_of
+from .callbacks.manifest import read_manifest
 
 CARD = "README.md"
 PICTURE = "attention.png"

@@ -5,10 +5,10 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ..errors import UserError
+from ..recipes.recipe import Recipe
 from ..text.corpora import load_corpus
 from ..text.resegmented import ResegmentedPairs
 from ..text.tokenizer import train_tokenizer
-from .recipe import Recipe
 
 
 def load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:

@@ -6,7 +6,7 @@ Shapes: B batch, S source length, T target length.
 import torch
 
 
-def drop_words(batch: dict[str, torch.Tensor], rate: float, pad_token_id: int) -> dict[str, torch.Tensor]:
+def word_dropout(batch: dict[str, torch.Tensor], rate: float, pad_token_id: int) -> dict[str, torch.Tensor]:
     """Hide a share of the words that the model reads, on both sides (Gal and Ghahramani, 2016, section 4.2).
 
     A hidden word is replaced by the pad token, whose vector is zero, and stays where it is: its place can be attended
@@ -26,6 +26,6 @@ def drop_words(batch: dict[str, torch.Tensor], rate: float, pad_token_id: int) -
     }
 
 
-def twice(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def duplicate_batch(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Put every pair twice into the batch, as `r_drop` of the model reads it: all (B), then all again (2B)."""
     return {name: torch.cat([tensor, tensor]) for name, tensor in batch.items()}

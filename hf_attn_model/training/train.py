@@ -15,20 +15,19 @@ from transformers import (
 )
 
 from ..errors import UserError
-from ..study.pairs import pairs_to_watch
+from ..recipes.recipe import Recipe, recipe_of
+from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
-from .attention_callback import AttentionCallback
-from .average_callback import AverageCallback
+from .backend import choose_backend
 from .build import build_model, training_arguments
-from .ema import EMACallback
+from .callbacks.attention import AttentionCallback
+from .callbacks.average import AverageCallback
+from .callbacks.early_stopping import ResumableEarlyStopping, newest_checkpoint
+from .callbacks.ema import EMACallback
+from .callbacks.manifest import Manifest
+from .callbacks.progress import check_reporters, progress_of
+from .evaluate import dev_translations
 from .examples import load_pairs, make_tokenizer, tokenize, training_examples
-from .kernels import choose_kernels
-from .manifest import Manifest
-from .progress import progress_of
-from .recipe import Recipe, recipe_of
-from .reporters import check_reporters
-from .resume import ResumableEarlyStopping, newest_checkpoint
-from .samples import dev_translations
 from .trainer import TranslationTrainer
 
 
@@ -45,8 +44,8 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
             cannot be read, a package to report to is missing, or the training diverges.
     """
     out = Path(out)
-    kernels = choose_kernels(recipe.training.get("bf16")) if recipe.fast_kernels else None
-    arguments = training_arguments(recipe, out, kernels)
+    backend = choose_backend(recipe.training.get("bf16")) if recipe.fast_kernels else None
+    arguments = training_arguments(recipe, out, backend)
     if arguments.process_index == 0:
         _check_folder(recipe, out, resume)
     processes = PartialState()
@@ -59,7 +58,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     tokenizer = make_tokenizer(recipe, train_pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
     model = build_model(recipe, tokenizer)
     processes.print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
-    processes.print(f"kernels: {kernels.summary() if kernels else 'as transformers and PyTorch come'}")
+    processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
     trainer = TranslationTrainer(
         model,
@@ -75,7 +74,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         word_dropout=recipe.word_dropout,
         muon=recipe.muon,
         ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
-        kernels=kernels,
+        backend=backend,
         dev_metrics=partial(
             dev_translations,
             tokenizer=tokenizer,
@@ -85,7 +84,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
             lowercase=recipe.lowercase,
         ),
     )
-    pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, kernels.summary() if kernels else None
+    pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen)
     trainer.add_callback(manifest)
     if arguments.should_save:

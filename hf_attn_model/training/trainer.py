@@ -15,11 +15,11 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput, has_length
 from ..text.batch_stream import TokenBatchStream
 from ..text.batches import TokenBatchSampler
 from ..text.lengths import pair_lengths
-from .divergence import DivergenceCallback
-from .ema import EMACallback
-from .kernels import Kernels, use_kernels
+from .backend import ComputeBackend, use_backend
+from .callbacks.divergence import DivergenceCallback
+from .callbacks.ema import EMACallback
 from .muon import muon_for
-from .regularise import drop_words, twice
+from .regularise import duplicate_batch, word_dropout
 from .throughput import Throughput
 
 
@@ -32,10 +32,10 @@ class TranslationTrainer(Seq2SeqTrainer):
         max_tokens: source and target tokens of a training batch, padding included.
         label_smoothing: of the training loss; the evaluation loss is plain cross-entropy.
         r_drop: weight of the divergence between two passes over each pair (see `chunked_cross_entropy`); 0: one pass.
-        word_dropout: probability with which a word that the model reads in training is hidden (see `drop_words`).
+        word_dropout: probability with which a word that the model reads in training is hidden (see `word_dropout`).
         muon: train the matrices of the layers with `Muon`, and the rest as with `optim="adamw_torch"`.
         ema: evaluate, and choose the best checkpoint, by these moving averages instead of the weights.
-        kernels: what to compute with, as `choose_kernels()` says; the default changes nothing.
+        backend: what to compute with, as `choose_backend()` says; the default changes nothing.
         dev_metrics: measured of the model at every evaluation besides the loss, such as `dev_translations`.
         args, kwargs: of `Seq2SeqTrainer`.
 
@@ -52,7 +52,7 @@ class TranslationTrainer(Seq2SeqTrainer):
         word_dropout: float = 0.0,
         muon: bool = False,
         ema: EMACallback | None = None,
-        kernels: Kernels | None = None,
+        backend: ComputeBackend | None = None,
         dev_metrics: Callable[[PreTrainedModel], dict[str, Any]] | None = None,
         **kwargs: Any,
     ):
@@ -63,7 +63,7 @@ class TranslationTrainer(Seq2SeqTrainer):
         self.word_dropout = word_dropout
         self.muon = muon
         self.ema = ema
-        self.kernels = kernels
+        self.backend = backend
         self.dev_metrics = dev_metrics
         self.throughput = Throughput(self.accelerator)
         self.divergence = DivergenceCallback()
@@ -77,9 +77,9 @@ class TranslationTrainer(Seq2SeqTrainer):
         return self.throughput.tokens()
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """Train with the chosen kernels."""
+        """Train with the chosen backend."""
         model: Any = self.model
-        with use_kernels(self.kernels, model) if self.kernels is not None else nullcontext():
+        with use_backend(self.backend, model) if self.backend is not None else nullcontext():
             return super().train(*args, **kwargs)
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
@@ -175,9 +175,9 @@ class TranslationTrainer(Seq2SeqTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if self.word_dropout:
             whole: Any = self.model  # `model` may be wrapped
-            inputs = drop_words(inputs, self.word_dropout, whole.config.pad_token_id)
+            inputs = word_dropout(inputs, self.word_dropout, whole.config.pad_token_id)
         if self.r_drop:
-            inputs = twice(inputs)
+            inputs = duplicate_batch(inputs)
         outputs = model(
             **inputs,
             label_smoothing=self.label_smoothing,

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..attention.places import PLACES
 from ..errors import UserError
-from ..maps.sentence import PLACES
 from ..study.curve import Record
 from .heatmap import PLACE_TITLES
 from .pictures import check_format, write_figure

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..attention.places import check_place, place_of
+from ..attention.sentence import SentenceMaps
+from ..attention.teacher_forcing import sentence_maps, teacher_forced_pass
+from ..attention.tokenized import tokenize_with_words
 from ..errors import UserError
-from ..maps.forced import forced_pass, sentence_maps
-from ..maps.record import place_of
-from ..maps.sentence import PLACES, SentenceMaps
-from ..maps.sides import read_texts
-from ..translate import translate
-from .labels import show_token
+from ..translation.search import translate
+from .tables import show_token
 from .walkthrough import Walkthrough
 
 
@@ -44,20 +44,19 @@ def explain(
     Raises:
         UserError: the word is not in its sentence, or there is no such place, layer or head.
     """
-    if place not in PLACES:
-        raise UserError(f"no place is called {place!r}; choose from {', '.join(PLACES)}")
+    check_place(place)
     attention = _find_attention(model, place, layer, head)
     if target is None:
         target = "" if place == "encoder" else translate(model, tokenizer, [source], num_beams=1)[0]
     seen: dict[str, torch.Tensor] = {}
     hooks = [
-        attention.q_proj.register_forward_pre_hook(lambda _, args: seen.update(queried=args[0][0])),
-        attention.k_proj.register_forward_pre_hook(lambda _, args: seen.update(looked_at=args[0][0])),
+        attention.q_proj.register_forward_pre_hook(lambda _, args: seen.update(query_states=args[0][0])),
+        attention.k_proj.register_forward_pre_hook(lambda _, args: seen.update(key_value_states=args[0][0])),
         attention.out_proj.register_forward_hook(lambda _, args, output: seen.update(output=output[0])),
     ]
     try:
-        sides = read_texts(tokenizer, [source]), read_texts(tokenizer, [target], is_target=True)
-        forward = forced_pass(model, *sides, keep=("query", "key", "value"))
+        sides = tokenize_with_words(tokenizer, [source]), tokenize_with_words(tokenizer, [target], is_target=True)
+        forward = teacher_forced_pass(model, *sides, keep=("query", "key", "value"))
     finally:
         for hook in hooks:
             hook.remove()

@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from ..align.cross import STEPS, Head
-from ..align.roles import HeadProfile
-from ..align.scores import LinkCounts
+from ..alignment.cross_attention import SHIFTS
+from ..alignment.heads import HeadProfile
+from ..alignment.scores import LinkCounts
+from ..attention.places import LayerHead
+from ..checkpoint.alignment_config import shift_name
 from ..errors import UserError
 from .heatmap import COLOURS
 from .pictures import check_format
@@ -19,7 +21,7 @@ from .tables import table
 
 STYLES = ("text", "markdown", "tsv")
 SCORES = ["AER", "precision", "recall", "F1"]
-PROFILE = ["layer", "head", "step", *SCORES, "entropy", "outside", "distance", "role"]
+PROFILE = ["layer", "head", "shift", *SCORES, "entropy", "outside", "distance", "role"]
 CELL = 0.55  # inches
 
 
@@ -56,11 +58,11 @@ def profile_cells(profile: HeadProfile) -> list[str | float]:
     """The cells under `PROFILE`, shares in percent."""
     names = ("all" if name is None else str(name) for name in (profile.layer, profile.head))
     shares = (100 * share for share in (profile.entropy, profile.outside, profile.distance))
-    return [*names, profile.step, *score_cells(profile.counts), *shares, profile.role]
+    return [*names, "yes" if profile.shift else "no", *score_cells(profile.counts), *shares, profile.role]
 
 
-def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[Head] = ()) -> Figure:
-    """Draw F1 at both steps, entropy and attention outside the words: a row for each layer, a column for each head.
+def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead] = ()) -> Figure:
+    """Draw F1 (unshifted, shifted), entropy, attention outside the words: a row for each layer, a column for each head
 
     Args:
         profiles: those of single heads are drawn.
@@ -69,9 +71,9 @@ def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[Head] = ()) -
     Returns:
         a figure of its own, not known to pyplot.
     """
-    grids = {step: _grids([profile for profile in profiles if profile.step == step]) for step in STEPS}
-    panels = [(f"F1, {step} step", grids[step][0]) for step in STEPS]
-    panels += [("entropy", grids["output"][1]), ("outside words", grids["output"][2])]
+    grids = {shift: _grids([profile for profile in profiles if profile.shift == shift]) for shift in SHIFTS}
+    panels = [(f"F1, {shift_name(shift)}", grids[shift][0]) for shift in SHIFTS]
+    panels += [("entropy", grids[False][1]), ("outside words", grids[False][2])]
     layers, heads = panels[0][1].shape
     figure = Figure(figsize=(len(panels) * (CELL * heads + 0.5) + 0.8, CELL * layers + 1.0), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -82,7 +84,7 @@ def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[Head] = ()) -
     return figure
 
 
-def save_heads(profiles: Sequence[HeadProfile], chosen: Collection[Head], path: str | os.PathLike) -> None:
+def save_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead], path: str | os.PathLike) -> None:
     """Draw into a PNG, SVG or PDF file; see `plot_heads`. Raises `UserError` if it cannot be written."""
     check_format(path)
     try:
@@ -104,7 +106,7 @@ def _grids(profiles: Sequence[HeadProfile]) -> np.ndarray:
     return grids
 
 
-def _draw_panel(axes: Axes, title: str, values: np.ndarray, chosen: Collection[Head]) -> AxesImage:
+def _draw_panel(axes: Axes, title: str, values: np.ndarray, chosen: Collection[LayerHead]) -> AxesImage:
     """Draw one measure of all heads, from 0 to 1."""
     image = axes.imshow(values, cmap=COLOURS, vmin=0, vmax=1)
     axes.set_title(title, fontsize=10, loc="left")

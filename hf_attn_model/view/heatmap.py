@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from ..attention.sentence import SentenceMaps
 from ..errors import UserError
-from ..maps.sentence import SentenceMaps
 from .fonts import font_families
-from .labels import display_width, show_token
+from .tables import display_width, show_token
 
 COLOURS = "magma_r"  # perceptually uniform: equal steps of attention look equal, also in grey
 MOST_PRINTED = 12  # rows and columns of a map up to which its cells bear their values

@@ -11,8 +11,9 @@ from ..options import ON_PICTURES, add_beams, add_head, add_target, num_beams, r
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from ..maps import Maps, SentenceMaps
-    from .page import SeenSentence
+    from ..attention.sentence import SentenceMaps
+    from ..export.store import Maps
+    from .page import InspectedSentence
     from .page.write import PageFacts
 
 PAGE_SUFFIXES = (".html", ".htm")  # as in `page.write`, which takes seconds to import
@@ -65,7 +66,7 @@ def _check_options(arguments: argparse.Namespace, is_page: bool) -> None:
 
 
 def _draw_picture(arguments: argparse.Namespace) -> None:
-    from ..maps import open_maps
+    from ..export.store import open_maps
     from .pictures import check_format, save_picture
 
     check_format(arguments.out)
@@ -82,8 +83,8 @@ def _write_page(arguments: argparse.Namespace) -> None:
 
 
 def _page_of_export(arguments: argparse.Namespace) -> None:
-    from ..align.known import read_known_heads
-    from ..maps import open_maps
+    from ..checkpoint import Checkpoint
+    from ..export.store import open_maps
     from .page import write_page
 
     maps = open_maps(arguments.model)
@@ -93,7 +94,7 @@ def _page_of_export(arguments: argparse.Namespace) -> None:
     else:
         records = maps if len(maps) <= most else maps[:most]
     model = maps.metadata["model"]
-    heads = read_known_heads(model) if Path(model).is_dir() else []
+    heads = Checkpoint(model).head_summaries if Path(model).is_dir() else []
     facts = write_page(records, arguments.out, heads=heads, source_error=maps.metadata["largest_error"])
     _say(facts, arguments.out)
     if arguments.index is None and len(maps) > len(records):
@@ -101,12 +102,11 @@ def _page_of_export(arguments: argparse.Namespace) -> None:
 
 
 def _page_of_sentence(arguments: argparse.Namespace) -> None:
-    from ..align.known import read_known_heads
-    from ..align.reading import origin_of
+    from ..checkpoint import Checkpoint
     from .page import write_page
 
     seen, model = _look(arguments)
-    facts = write_page(seen, arguments.out, heads=read_known_heads(*origin_of(model)))
+    facts = write_page(seen, arguments.out, heads=Checkpoint.of(model).head_summaries)
     print(f"{seen[0].maps.source}\n" + "\n".join(dict.fromkeys(each.maps.target for each in seen)))
     _say(facts, arguments.out)
 
@@ -124,27 +124,27 @@ def _sentence_of(maps: "Maps", index: int) -> "SentenceMaps":
     return maps[index]
 
 
-def _look(arguments: argparse.Namespace) -> "tuple[list[SeenSentence], PreTrainedModel]":
+def _look(arguments: argparse.Namespace) -> "tuple[list[InspectedSentence], PreTrainedModel]":
     """Look at a sentence: its best translations, or one translation through several checkpoints.
 
     Returns:
         what was seen, and the model that translated.
     """
     from ..checkpoint import load_translator
-    from ..translate import best_translations
-    from .page import look_at_best, look_inside
+    from ..translation.search import best_translations
+    from .page import inspect_nbest, inspect_pairs
 
     model, tokenizer = load_translator(arguments.model)
     sentence, width = arguments.sentence, num_beams(arguments, model)
     if arguments.best is not None:
-        return look_at_best(model, tokenizer, sentence, arguments.best, num_beams=width), model
+        return inspect_nbest(model, tokenizer, sentence, arguments.best, num_beams=width), model
     target: Any = arguments.target
     if target is None:
         target = best_translations(model, tokenizer, sentence, 1, num_beams=width)[0]
-    seen = look_inside(model, tokenizer, [sentence], [target], [Path(arguments.model).name])
+    seen = inspect_pairs(model, tokenizer, [sentence], [target], [Path(arguments.model).name])
     for other in arguments.compare or ():
         its_model, its_tokenizer = load_translator(other)
         has_same_ids = its_tokenizer.get_vocab() == tokenizer.get_vocab()
         again = target if has_same_ids else seen[0].maps.target
-        seen += look_inside(its_model, its_tokenizer, [sentence], [again], [Path(other).name])
+        seen += inspect_pairs(its_model, its_tokenizer, [sentence], [again], [Path(other).name])
     return seen, model

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ..maps.sentence import START, SentenceMaps
-from ..maps.steps import AttentionSteps
-from .labels import display_width, show_token
-from .tables import WIDTH, bar, paragraph, table
+from ..attention.sentence import START, SentenceMaps
+from ..attention.steps import AttentionSteps
+from .tables import WIDTH, bar, display_width, paragraph, show_token, table
 
 PER_LINE = 10  # numbers
 PLACE_INTRODUCTIONS = {
@@ -34,8 +33,8 @@ class Walkthrough:
         rows, columns: names of the T queries and S keys.
         steps: of the chosen head.
         heads: number of heads in the layer.
-        queried: (T,D) the vectors that the queries are made of.
-        looked_at: (S,D) the vectors that the keys and values are made of.
+        query_states: (T,D) the vectors that the queries are made of.
+        key_value_states: (S,D) the vectors that the keys and values are made of.
         output: (T,D) what the attention module returns.
         is_turned: queries and keys are turned by their positions (rotary position embedding).
     """
@@ -48,8 +47,8 @@ class Walkthrough:
     columns: list[str]
     steps: AttentionSteps
     heads: int
-    queried: torch.Tensor
-    looked_at: torch.Tensor
+    query_states: torch.Tensor
+    key_value_states: torch.Tensor
     output: torch.Tensor
     is_turned: bool
 
@@ -57,7 +56,7 @@ class Walkthrough:
         """Tell all steps, for each of a word's tokens: its `positions` among the queries."""
         parts = [self.introduce(word, positions), self.project()]
         for row in positions:
-            parts += [self.compare(row), self.scale(row), self.soften(row), self.average(row), self.join(row)]
+            parts += [self.compare(row), self.scale(row), self.softmax(row), self.average(row), self.join(row)]
         return "\n\n".join(parts)
 
     def introduce(self, word: str, positions: list[int]) -> str:
@@ -77,9 +76,9 @@ class Walkthrough:
                 text += paragraph(f"In row {row} the decoder reads {read[row]!r} and writes {self.rows[row]!r}.")
         text += ["", "1. Word vectors: one row for each token, the end mark </s> included"]
         if self.place == "cross":
-            text += [f"   target {_shape(self.queried)}, source {_shape(self.looked_at)}"]
+            text += [f"   target {_shape(self.query_states)}, source {_shape(self.key_value_states)}"]
         else:
-            text += [f"   vectors {_shape(self.queried)}"]
+            text += [f"   vectors {_shape(self.query_states)}"]
         return "\n".join(text)
 
     def project(self) -> str:
@@ -87,9 +86,9 @@ class Walkthrough:
         steps, width = self.steps, self.steps.query.shape[-1]
         lines = [f"2. Query, key and value: linear images of the vectors in this head's own space, {width} wide"]
         for name, vectors, image in (
-            ("query", self.queried, steps.query),
-            ("key", self.looked_at, steps.key),
-            ("value", self.looked_at, steps.value),
+            ("query", self.query_states, steps.query),
+            ("key", self.key_value_states, steps.key),
+            ("value", self.key_value_states, steps.value),
         ):
             lines.append(f"   {name:5}  {_shape(vectors)} through {name[0]}_proj -> {_shape(image)}")
         if self.is_turned:
@@ -143,7 +142,7 @@ class Walkthrough:
         header = ["key", "dot product", "score", "masked score"]
         return "\n".join([*lines, *table(header, body, numbers=(1, 2, 3))])
 
-    def soften(self, row: int) -> str:
+    def softmax(self, row: int) -> str:
         """Step 5: softmax."""
         weights = self.steps.attention_weights[row]
         body = [

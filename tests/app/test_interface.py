@@ -8,7 +8,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from small_exports import make_translator
 
-from hf_attn_model.app import look
+from hf_attn_model.app import inspect_sentence
 from hf_attn_model.cli import main
 
 SENTENCE = "My dog drank warm milk!"
@@ -23,7 +23,7 @@ def model(tmp_path):
 
 def test_a_sentence_is_translated_and_shown(app):
     client = Client(app, verbose=False)
-    expected = look(*make_translator(), SENTENCE)
+    expected = inspect_sentence(*make_translator(), SENTENCE)
     translation, others, page = client.predict(SENTENCE, api_name="/look")
     assert translation == expected.translations[0]
     assert others["data"] == [[text] for text in expected.translations[1:]]
@@ -39,7 +39,7 @@ def test_in_a_browser(app, browser):
     page.keyboard.press("Enter")
     inside = page.frame_locator("iframe[title=Attention]")
     inside.locator("#queries .word").first.wait_for(timeout=30_000)
-    translation = look(*make_translator(), SENTENCE).translations[0]
+    translation = inspect_sentence(*make_translator(), SENTENCE).translations[0]
     assert page.get_by_label("Translation", exact=True).input_value() == translation
     words = inside.locator("#keys .word").all_text_contents()
     assert words[:2] == ["My", "dog"]

@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = answer
 
-    # Reading and sending
+    # AlignmentConfig and sending
 
     def read(self, part=1.0):
         """Read the body of the request, or the first part of it; nothing once it has been read."""

@@ -6,10 +6,11 @@ import shutil
 import pytest
 from huggingface_hub import DatasetCard
 
-from hf_attn_model.checkpoint import load_translator
+from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
+from hf_attn_model.export.export import export_attention
+from hf_attn_model.export.store import open_maps
 from hf_attn_model.hub.dataset import check_maps, stage_maps
-from hf_attn_model.maps import export_attention, open_maps
 
 
 def test_an_export_of_another_model_is_not_given_out_as_this_ones(checkpoint, maps, tmp_path):

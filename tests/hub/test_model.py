@@ -67,7 +67,7 @@ def test_only_a_default_sentence_may_fail(copy, tmp_path, monkeypatch):
     def refuse(*_):
         raise UserError("too long")
 
-    monkeypatch.setattr("hf_attn_model.hub.model.force", refuse)
+    monkeypatch.setattr("hf_attn_model.hub.model.teacher_forced_attention", refuse)
     assert "attention.png" not in stage_model(copy, "alice/x", tmp_path / "default").files
     with pytest.raises(UserError, match="too long"):
         stage_model(copy, "alice/x", tmp_path / "given", "one two")

@@ -11,8 +11,8 @@ from huggingface_hub import DatasetCard, ModelCard
 from safetensors.torch import load, load_file
 
 import hf_attn_model.model
-from hf_attn_model.checkpoint import load_translator
-from hf_attn_model.maps import open_maps
+from hf_attn_model.checkpoint.checkpoint import load_translator
+from hf_attn_model.export.store import open_maps
 
 CODE = {path.name: path.read_bytes() for path in Path(hf_attn_model.model.__file__).parent.glob("*.py")}
 CODE.pop("__init__.py")
@@ -108,7 +108,7 @@ import json
 import numpy as np
 from datasets import load_dataset
 from huggingface_hub import snapshot_download
-from hf_attn_model.maps import open_maps
+from hf_attn_model.export import open_maps
 rows = load_dataset("alice/count-attention", split="train")
 maps = open_maps(snapshot_download("alice/count-attention", repo_type="dataset"))
 print(json.dumps([[row["id"], row["source"], row["target"], row["cross_shape"], row["cross"]] for row in rows]))

@@ -10,8 +10,8 @@ import pytest
 from hub.client import environment, other_weights
 
 import hf_attn_model.model
-from hf_attn_model.checkpoint import load_translator
-from hf_attn_model.translate import translate
+from hf_attn_model.checkpoint.checkpoint import load_translator
+from hf_attn_model.translation.search import translate
 
 SENTENCES = ["one two three", "seven five six", "four one one"]
 CODE = {path.name for path in Path(hf_attn_model.model.__file__).parent.glob("*.py")} - {"__init__.py"}

@@ -13,9 +13,9 @@ from hub.client import environment
 from huggingface_hub import RepoCard
 
 import hf_attn_model
-from hf_attn_model.checkpoint import load_translator
+from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.hub.space import GRADIO, PACKAGE, requirements
-from hf_attn_model.translate import translate
+from hf_attn_model.translation.search import translate
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb as llama_rotary
 
 from hf_attn_model import AttnConfig
-from hf_attn_model.model.attention import Attention, eager_attention_forward, turn
+from hf_attn_model.model.attention import Attention, apply_rotary_pos_emb, eager_attention_forward
 from hf_attn_model.model.layers import SinusoidalPositions
 
 B, T, S = 2, 5, 7
@@ -58,9 +58,11 @@ def test_turns_as_llama():
     query, key = torch.randn(2, B, 3, T, 10)
     angles = torch.arange(T)[:, None] * 10000 ** (-torch.arange(0, 10, 2) / 10)
     cosine, sine = (wave.repeat(1, 2)[None] for wave in (angles.cos(), angles.sin()))
-    expected = apply_rotary_pos_emb(query, key, cosine, sine)
+    expected = llama_rotary(query, key, cosine, sine)
     sinusoids = SinusoidalPositions.table(T, 10)[None]
-    torch.testing.assert_close((turn(query, sinusoids), turn(key, sinusoids)), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        (apply_rotary_pos_emb(query, sinusoids), apply_rotary_pos_emb(key, sinusoids)), expected, atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("starts", [[0], [0, 7]])  # one row of positions for all sentences, or one for each
@@ -70,7 +72,7 @@ def test_dot_products_of_turned_vectors_depend_on_distance_alone(starts):
     query, key = torch.randn(2, B, 3, T, 10)
 
     def dot_products(positions):
-        return turn(query, table[positions]) @ turn(key, table[positions]).mT
+        return apply_rotary_pos_emb(query, table[positions]) @ apply_rotary_pos_emb(key, table[positions]).mT
 
     torch.testing.assert_close(dot_products(positions + 13), dot_products(positions), atol=1e-5, rtol=0)
     assert not torch.allclose(dot_products(2 * positions), dot_products(positions), atol=0.1)
@@ -79,10 +81,10 @@ def test_dot_products_of_turned_vectors_depend_on_distance_alone(starts):
 def test_turned_self_attention_sees_distances_alone():
     module, table = make_attention(head_dim=10), SinusoidalPositions.table(31, 10)
     states, positions = torch.randn(B, T, 22), torch.arange(T)[None]
-    output, weights = module(states, turns=table[positions])
-    for same, start in zip((output, weights), module(states, turns=table[positions + 13]), strict=True):
+    output, weights = module(states, position_embeddings=table[positions])
+    for same, start in zip((output, weights), module(states, position_embeddings=table[positions + 13]), strict=True):
         torch.testing.assert_close(same, start, atol=1e-5, rtol=0)
-    assert not torch.allclose(weights, module(states, turns=table[2 * positions])[1], atol=1e-3)
+    assert not torch.allclose(weights, module(states, position_embeddings=table[2 * positions])[1], atol=1e-3)
 
 
 def test_shapes_of_the_tutorial():

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import MarianConfig, MarianMTModel, pipeline
 
-from hf_attn_model.maps import force
+from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
 from hf_attn_model.model.pipeline_translation import TranslationPipeline
-from hf_attn_model.translate import translate
+from hf_attn_model.translation.search import translate
 
 SENTENCES = ["one two three", "seven", "four four five", "", "two six one", "three one"]
 
@@ -106,7 +106,9 @@ def test_attention_is_that_of_a_forced_pass_over_the_translation(translator, pad
     assert translator.model.config._attn_implementation == before
     for source, hypotheses in zip(sources, found, strict=True):
         for record in hypotheses:
-            (expected,) = force(translator.model, translator.tokenizer, [source], [record["translation_text"]])
+            (expected,) = teacher_forced_attention(
+                translator.model, translator.tokenizer, [source], [record["translation_text"]]
+            )
             assert record["source_tokens"] == expected.source_tokens
             assert record["target_tokens"] == expected.target_tokens
             for place in ("encoder", "decoder", "cross"):

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training_contenders import Contender, build_model, contenders, prepare, read_prepared
 from transformers import TrainerCallback
 
-from hf_attn_model.training.kernels import choose_kernels
+from hf_attn_model.training.backend import choose_backend
 
 SIZES = contending.shape(22, 3, 2, 17, 300) | {"decoder_layers": 2, "decoder_ffn_dim": 19}
 
@@ -50,10 +50,10 @@ def test_both_models_read_the_token_ids_of_our_tokenizer(ours):
 def test_each_row_of_ours_adds_one_ingredient_and_the_last_are_what_is_chosen_here():
     rows = [one for one in contenders().values() if one.ours]
     for before, after in itertools.pairwise(rows[:-1]):
-        facts = [vars(row).items() - {("kernels", row.kernels)} | vars(row.kernels).items() for row in (before, after)]
+        facts = [vars(row).items() - {("kernels", row.backend)} | vars(row.backend).items() for row in (before, after)]
         assert len(facts[1] - facts[0]) == 1
-    assert rows[-2].kernels == choose_kernels(bf16=False)
-    assert rows[-1].kernels == choose_kernels(bf16=True)
+    assert rows[-2].backend == choose_backend(bf16=False)
+    assert rows[-1].backend == choose_backend(bf16=True)
 
 
 @pytest.mark.parametrize("contender", [Contender(sentences=7), Contender(ours=True, sentences=None, counted=True)])

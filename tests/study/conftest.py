@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_models import make_model
 
-from hf_attn_model.study.pairs import textbook_pairs
+from hf_attn_model.study.relevance import textbook_pairs
 from hf_attn_model.text.tokenizer import train_tokenizer
 
 

@@ -8,18 +8,19 @@ import pytest
 import torch
 from sacrebleu.metrics import BLEU, CHRF
 
-from hf_attn_model.align.pairs import GoldPair
-from hf_attn_model.align.reading import Reading
-from hf_attn_model.align.scores import alignment_error_rate
-from hf_attn_model.checkpoint import load_translator
+from hf_attn_model.alignment.pairs import GoldPair
+from hf_attn_model.alignment.scores import alignment_error_rate
+from hf_attn_model.attention.intervene import intervene
+from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
+from hf_attn_model.checkpoint import Checkpoint
+from hf_attn_model.checkpoint.alignment_config import AlignmentConfig
+from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps import force
-from hf_attn_model.maps.intervene import intervene
 from hf_attn_model.study import verbs
-from hf_attn_model.study.ablate import ablate, all_heads, parse_heads
+from hf_attn_model.study.ablate import ablate, all_heads
 from hf_attn_model.study.bootstrap import draw_sentences
 from hf_attn_model.training.metrics import load_translation_metric
-from hf_attn_model.translate import translate
+from hf_attn_model.translation.search import translate
 
 HEADS = (("cross", 1, 0), ("cross", 1, 1))
 
@@ -39,22 +40,22 @@ def translator(translator_folder):
     return load_translator(str(translator_folder))
 
 
-@pytest.mark.parametrize("how", ["uniform", "remove"])
-def test_scores_are_those_of_the_untouched_and_of_the_changed_model(translator, counting, how):
+@pytest.mark.parametrize("mode", ["uniform", "zero"])
+def test_scores_are_those_of_the_untouched_and_of_the_changed_model(translator, counting, mode):
     model, tokenizer = translator
     sources, targets, gold = counting
-    reading = Reading(heads=((1, 0),), rule="target")
+    config = AlignmentConfig(heads=((1, 0),), rule="target")
     (found,) = ablate(
-        model, tokenizer, sources, targets, [HEADS], how, gold=gold, reading=reading, num_beams=1, samples=53
+        model, tokenizer, sources, targets, [HEADS], mode, gold=gold, alignment=config, num_beams=1, samples=53
     )
     effects = {effect.metric: effect for effect in found.effects}
-    assert (found.heads, found.how, list(effects)) == (HEADS, how, ["BLEU", "chrF", "AER"])
+    assert (found.heads, found.mode, list(effects)) == (HEADS, mode, ["BLEU", "chrF", "AER"])
     metric = load_translation_metric()
     before = translate(model, tokenizer, sources, num_beams=1)
-    records = [force(model, tokenizer, sources, targets)]
-    with intervene(model, HEADS, how):
+    records = [teacher_forced_attention(model, tokenizer, sources, targets)]
+    with intervene(model, HEADS, mode):
         after = translate(model, tokenizer, sources, num_beams=1)
-        records.append(force(model, tokenizer, sources, targets))
+        records.append(teacher_forced_attention(model, tokenizer, sources, targets))
     assert before != after
     for name, translations in (("before", before), ("after", after)):
         scores = metric.compute(predictions=translations, references=targets, target_lang="de")
@@ -77,8 +78,8 @@ def test_intervals_are_those_of_resampled_corpora(translator, counting):
     model, tokenizer = translator
     sources, targets, _ = counting
     samples = 23
-    (found,) = ablate(model, tokenizer, sources, targets, [HEADS], "remove", num_beams=1, samples=samples)
-    with intervene(model, HEADS, "remove"):
+    (found,) = ablate(model, tokenizer, sources, targets, [HEADS], "zero", num_beams=1, samples=samples)
+    with intervene(model, HEADS, "zero"):
         after = translate(model, tokenizer, sources, num_beams=1)
     before = translate(model, tokenizer, sources, num_beams=1)
     for effect, metric in zip(found.effects, (BLEU(), CHRF()), strict=True):
@@ -98,7 +99,7 @@ def test_a_head_that_says_nothing_changes_nothing(translator, counting):
     sources, targets, gold = counting
     with torch.no_grad():
         model.model.decoder.layers[0].encoder_attn.out_proj.weight.unflatten(1, (2, -1))[:, 1] = 0
-    for how in ("uniform", "remove"):
+    for mode in ("uniform", "zero"):
         heads = [[("cross", 0, 1)]]
         (found,) = ablate(
             model,
@@ -106,9 +107,9 @@ def test_a_head_that_says_nothing_changes_nothing(translator, counting):
             sources,
             targets,
             heads,
-            how,
+            mode,
             gold=gold,
-            reading=Reading(((1, 0),)),
+            alignment=AlignmentConfig(((1, 0),)),
             num_beams=1,
             samples=11,
         )
@@ -130,17 +131,10 @@ def test_mistakes_come_to_light_before_the_long_work(translator, counting, monke
     monkeypatch.setattr("hf_attn_model.study.ablate.translate", pytest.fail)
     with pytest.raises(UserError, match="heads 0 to 1, not 2"):
         next(ablate(model, tokenizer, sources, targets, [HEADS, [("cross", 0, 2)]], "uniform"))
-    with pytest.raises(UserError, match="choose from uniform, remove"):
+    with pytest.raises(UserError, match="choose from uniform, zero"):
         next(ablate(model, tokenizer, sources, targets, [HEADS], "halve"))
     with pytest.raises(UserError, match="do not pair up"):
         next(ablate(model, tokenizer, sources, targets[1:], [HEADS], "uniform"))
-
-
-def test_heads_as_they_are_typed():
-    assert parse_heads("cross:2:1, encoder:0:13") == (("cross", 2, 1), ("encoder", 0, 13))
-    for text in ("", "2:1", "middle:0:1", "cross:0", "cross:0:a", "cross:0:-1", "cross:0:1,"):
-        with pytest.raises(UserError, match="write PLACE:LAYER:HEAD"):
-            parse_heads(text)
 
 
 def run(*words):
@@ -155,7 +149,7 @@ def test_the_verb_prints_a_table_and_writes_all_numbers(translator_folder, tmp_p
         "hf_attn_model.study.ablate.translate",
         lambda model, tokenizer, sentences, **options: translated.append(len(sentences)) or ["eins zwei"] * 3,
     )
-    run(translator_folder, "--heads", "all", "--how", "remove", "--sentences", 3, "--num-beams", 1, "--out", out)
+    run(translator_folder, "--heads", "all", "--mode", "zero", "--sentences", 3, "--num-beams", 1, "--out", out)
     printed = capsys.readouterr().out
     found = json.loads(out.read_text())
     assert len(found) == 10
@@ -173,7 +167,7 @@ def test_the_verb_reads_links_as_the_model_says(translator_folder, counting, tmp
     gold = tmp_path / "gold.jsonl"
     rows = [{"source": p.source_words, "target": p.target_words, "sure": p.sure} for p in pairs]
     gold.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr(Reading, "load", classmethod(lambda cls, model: cls(((1, 7),))))
+    monkeypatch.setattr(Checkpoint, "alignment", AlignmentConfig(((1, 7),)))
     with pytest.raises(UserError, match="no head 1:7"):
         run(translator_folder, "--heads", "cross:0:0", "--gold", gold, "--sentences", 2)
 

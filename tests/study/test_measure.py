@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from hf_attn_model.align.pairs import GoldPair, Pair
-from hf_attn_model.align.scores import alignment_error_rate
-from hf_attn_model.maps import PLACES, force
-from hf_attn_model.study.measure import look_at, measure, measure_one, row_entropies, word_maps_of, word_weights
-from hf_attn_model.study.pairs import textbook_pairs
+from hf_attn_model.alignment.pairs import GoldPair, Pair
+from hf_attn_model.alignment.scores import alignment_error_rate
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
+from hf_attn_model.study.measure import inspect_pair, measure, measure_one, row_entropies, word_maps_of, word_weights
+from hf_attn_model.study.relevance import textbook_pairs
 
 LAYERS_AND_HEADS = {"encoder": (2, 3), "decoder": (3, 5), "cross": (3, 5)}
 
 
 def record_of(model, tokenizer, pair):
     words = {"source_words": [pair.source_words], "target_words": [pair.target_words]}
-    return force(model, tokenizer, [pair.source], [pair.target], **words)[0]
+    return teacher_forced_attention(model, tokenizer, [pair.source], [pair.target], **words)[0]
 
 
 def test_entropy_is_that_of_all_rows(model, textbook):
@@ -130,7 +131,7 @@ def test_what_is_known_of_the_pairs_decides_what_is_measured(model, textbook):
 def test_one_sentence_has_the_kinds_that_the_tutorials_compare(even_model, textbook):
     (cat,) = textbook_pairs("en-es", "en", "test", 1, 1)
     assert cat.source == "The black cat drank the milk"
-    found = measure_one(look_at(even_model, textbook[1], cat), cat)
+    found = measure_one(inspect_pair(even_model, textbook[1], cat), cat)
     for place in PLACES:
         assert set(found[place]) == {
             "verb-object",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hf_attn_model.study.relevance import WordMap, looks_of, relevance
-from hf_attn_model.text.textbook import load_textbook
-from hf_attn_model.text.textbook.roles import pairs_of_words
+from hf_attn_model.textbook import load_textbook
+from hf_attn_model.textbook.roles import pairs_of_words
 
 L, H, N = 2, 3, 101
 

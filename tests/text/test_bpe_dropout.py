@@ -9,8 +9,8 @@ from transformers import PreTrainedTokenizerFast
 
 from hf_attn_model.text import bpe_dropout
 from hf_attn_model.text.bpe_dropout import BPEDropout, random_bits
-from hf_attn_model.text.textbook import load_textbook
 from hf_attn_model.text.tokenizer import train_tokenizer
+from hf_attn_model.textbook import load_textbook
 
 ODD = [
     "",

@@ -12,7 +12,7 @@ import pytest
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.corpora import load_corpus, stream_corpus
-from hf_attn_model.text.textbook import load_textbook
+from hf_attn_model.textbook import load_textbook
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 

@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.resegmented import ResegmentedPairs
-from hf_attn_model.text.textbook import load_textbook
 from hf_attn_model.text.tokenizer import train_tokenizer
+from hf_attn_model.textbook import load_textbook
 
 PAIRS, LONGEST = 97, 61
 ODD = ["👨‍👩‍👧‍👦 and 👍🏽", "e\u0301 <0x41> </s>", "  two  spaces ", "l’homme ฉันรักหมา すき 1998"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback
 
+from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training import train as training
-from hf_attn_model.training.manifest import Manifest
-from hf_attn_model.training.recipe import recipe_of
+from hf_attn_model.training.callbacks.manifest import Manifest
 
 
 def kill():

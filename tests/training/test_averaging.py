@@ -13,8 +13,8 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_attn_model import AttnForConditionalGeneration
 from hf_attn_model.errors import UserError
+from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training.averaging import AVERAGE_FILE, average_checkpoints, best_steps, choose_checkpoints
-from hf_attn_model.training.recipe import recipe_of
 
 
 def save_checkpoints(model, run, steps, **options):

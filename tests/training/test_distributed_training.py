@@ -15,7 +15,7 @@ from transformers import AutoModelForSeq2SeqLM
 
 from hf_attn_model.text.batch_stream import TokenBatchStream
 from hf_attn_model.text.batches import TokenBatchSampler
-from hf_attn_model.training.manifest import read_manifest
+from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.trainer import TranslationTrainer
 
 
@@ -84,7 +84,7 @@ def test_the_command_trains_in_several_processes_and_writes_once(small_recipe, t
     replace(small_recipe, r_drop=3.0, ema_decay=0.9, muon=True).save(tmp_path)
     command = ("-m", "hf_attn_model.cli", "train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
     said = launch("torch.distributed.run", "--standalone", "--nproc_per_node", 2, *command)
-    assert said.count("trained:") == said.count("kernels:") == 1
+    assert said.count("trained:") == said.count("backend:") == 1
     manifest = read_manifest(tmp_path / "run")
     assert manifest["finished"]
     assert manifest["sessions"][0]["processes"] == 2

@@ -11,7 +11,7 @@ from conftest import make_recipe
 from safetensors.torch import load_file
 from small_trainings import assert_same
 
-from hf_attn_model.training.manifest import read_manifest
+from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.train import train
 from hf_attn_model.training.trainer import TranslationTrainer
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hf_attn_model.training.regularise import drop_words, twice
+from hf_attn_model.training.regularise import duplicate_batch, word_dropout
 
 B, S, T, PAD = 97, 31, 37, 0
 
@@ -18,7 +18,7 @@ def batch():
 
 def test_words_are_hidden_at_the_rate_and_nothing_else_changes(batch):
     torch.manual_seed(0)
-    hidden = drop_words(batch, 0.2, PAD)
+    hidden = word_dropout(batch, 0.2, PAD)
     for name in ("input_ids", "decoder_input_ids"):
         gone = hidden[name] == PAD
         assert torch.equal(hidden[name][~gone], batch[name][~gone])
@@ -30,13 +30,13 @@ def test_words_are_hidden_at_the_rate_and_nothing_else_changes(batch):
 
 
 def test_a_rate_of_one_hides_all_but_the_start(batch):
-    hidden = drop_words(batch, 1.0, PAD)
+    hidden = word_dropout(batch, 1.0, PAD)
     assert not hidden["input_ids"].any()
     assert not hidden["decoder_input_ids"][:, 1:].any()
 
 
 def test_twice_puts_one_half_after_the_other(batch):
-    doubled = twice(batch)
+    doubled = duplicate_batch(batch)
     for name, tensor in batch.items():
         first, second = doubled[name].chunk(2)
         assert torch.equal(first, tensor)

@@ -6,10 +6,10 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training import train as training
+from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.card import write_card
-from hf_attn_model.training.manifest import read_manifest
-from hf_attn_model.training.recipe import recipe_of
 
 
 @pytest.fixture

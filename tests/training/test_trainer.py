@@ -9,8 +9,8 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from hf_attn_model.model.dropout import Dropout
 from hf_attn_model.text.lengths import LENGTH_STEP
 from hf_attn_model.text.tokenizer import train_tokenizer
-from hf_attn_model.training.ema import EMACallback
-from hf_attn_model.training.kernels import Kernels
+from hf_attn_model.training.backend import ComputeBackend
+from hf_attn_model.training.callbacks.ema import EMACallback
 from hf_attn_model.training.trainer import TranslationTrainer
 
 OWN = ("max_tokens", "label_smoothing", "r_drop", "word_dropout", "ema", "kernels")  # arguments of TranslationTrainer
@@ -103,8 +103,8 @@ def test_the_averaged_weights_are_evaluated(pairs, tmp_path):
 
 
 def test_the_kernels_are_used_in_training_alone(pairs, tmp_path):
-    kernels = Kernels(bf16=False, onednn=True, attention="eager", drop_by_bits=False)
-    trainer = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, kernels=kernels)
+    backend = ComputeBackend(bf16=False, onednn=True, attention="eager", drop_by_bits=False)
+    trainer = make_trainer(TranslationTrainer, pairs, tmp_path, max_tokens=97, backend=backend)
     seen = []
 
     class Watch(TrainerCallback):

@@ -9,8 +9,8 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.training import weights as room
-from hf_attn_model.training.average_callback import AverageCallback
-from hf_attn_model.training.ema import EMACallback
+from hf_attn_model.training.callbacks.average import AverageCallback
+from hf_attn_model.training.callbacks.ema import EMACallback
 from hf_attn_model.training.weights import put_weights, save_weights, trained_weights, weights_digest
 
 

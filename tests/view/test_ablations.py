@@ -1,5 +1,6 @@
 """The report of an ablation."""
 
+from hf_attn_model.attention.places import Head
 from hf_attn_model.study.ablate import Ablation, Effect
 from hf_attn_model.view.ablations import MEANING, WHAT_IT_SHOWS, ablation_text
 from hf_attn_model.view.tables import WIDTH
@@ -8,7 +9,7 @@ EFFECTS = [Effect("BLEU", 31.25, 29.125, (-3.5, -0.75)), Effect("AER", 12.0, 17.
 
 
 def test_a_line_for_each_set_of_heads_below_the_untouched_model():
-    heads = [(("cross", 2, 1), ("encoder", 0, 3)), (("decoder", 1, 0),)]
+    heads = [(Head("cross", 2, 1), Head("encoder", 0, 3)), (Head("decoder", 1, 0),)]
     lines = ablation_text([Ablation(each, "uniform", EFFECTS) for each in heads]).splitlines()
     assert lines[0].split() == [
         "heads",
@@ -30,8 +31,8 @@ def test_a_line_for_each_set_of_heads_below_the_untouched_model():
 
 
 def test_it_says_what_was_done_and_what_that_shows():
-    for how, meaning in MEANING.items():
-        text = ablation_text([Ablation((("cross", 0, 0),), how, EFFECTS)])
+    for mode, meaning in MEANING.items():
+        text = ablation_text([Ablation((Head("cross", 0, 0),), mode, EFFECTS)])
         words = " ".join(text.split())
         assert meaning in words
         assert WHAT_IT_SHOWS in words

@@ -6,13 +6,13 @@ import pytest
 import torch
 from transformers import MarianConfig, MarianMTModel, T5Config, T5ForConditionalGeneration
 
+from hf_attn_model.attention.record import record_attention
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps.record import record_attention
 from hf_attn_model.model import AttnConfig, AttnForConditionalGeneration
 from hf_attn_model.text.tokenizer import train_tokenizer
-from hf_attn_model.translate import translate
+from hf_attn_model.translation.search import translate
 from hf_attn_model.view.explain import explain
-from hf_attn_model.view.labels import display_width
+from hf_attn_model.view.tables import display_width
 
 SOURCE, TARGET = "The ball is blue", "La bola es azul"
 SIZES = {

@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence
 from small_exports import expected_records
 
 from hf_attn_model.errors import UserError
-from hf_attn_model.view.film import save_film
+from hf_attn_model.view.pictures import save_film
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from small_exports import expected_records, export
 
+from hf_attn_model.attention.sentence import SentenceMaps, Word
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps import open_maps
-from hf_attn_model.maps.sentence import SentenceMaps, Word
+from hf_attn_model.export.store import open_maps
 from hf_attn_model.view.heatmap import plot_attention
 
 LAYERS, HEADS = 2, 3

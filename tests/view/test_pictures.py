@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from hf_attn_model.attention.sentence import SentenceMaps, Word
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps.sentence import SentenceMaps, Word
 from hf_attn_model.view.pictures import save_picture
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from hf_attn_model.view.labels import display_width, pad, show_token
-from hf_attn_model.view.tables import bar, paragraph, table
+from hf_attn_model.view.tables import bar, display_width, pad, paragraph, show_token, table
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def test_checkpoints_over_one_translation(model, view):
 def test_what_is_known_of_heads_comes_with_it(model, view):
     facts = {"layer": 1, "head": 3, "role": "aligning", "aer": 0.25, "step": "output"}
     path = model / "alignment.json"
-    path.write_text(json.dumps({"profiles": [facts]}))
+    how = {"heads": None, "step": "output", "measure": "weights", "rule": "union", "least": 0}
+    path.write_text(json.dumps(how | {"profiles": [facts]}))
     try:
         assert view(model, SENTENCE)["heads"] == {"1:3": {"role": "aligning", "aer": 0.25, "step": "output"}}
     finally:

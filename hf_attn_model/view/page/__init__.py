@@ -5,7 +5,7 @@ precision) -> `payload` (a sentence as JSON) -> `colours` -> `document` (the fil
 the browser lies in `assets/`: `page.html`, `page.css`, and the scripts in the order of `document.SCRIPTS`.
 """
 
-from .vectors import SeenSentence, look_at_best, look_inside
+from .vectors import InspectedSentence, inspect_nbest, inspect_pairs
 from .write import PAGE_SUFFIXES, page_frame, write_page
 
-__all__ = ["PAGE_SUFFIXES", "SeenSentence", "look_at_best", "look_inside", "page_frame", "write_page"]
+__all__ = ["PAGE_SUFFIXES", "InspectedSentence", "inspect_nbest", "inspect_pairs", "page_frame", "write_page"]

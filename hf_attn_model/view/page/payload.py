@@ -1,20 +1,39 @@
-"""A sentence with its maps -> what the page reads of it, as JSON values.
+"""Sentences with their maps -> what a page holds of them: arrays of numbers as text, texts, and how exact they are.
 
-Every array is kept as precisely as its share of the page allows, and what that changes is measured and told.
-
-Shapes: L layers, H heads, G key heads, T queries, S keys, K head_dim.
+Shapes: L layers, H heads, T queries, S keys.
 """
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...align.known import KnownHead
-from ...maps.sentence import LabelledMap, SentenceMaps, Word
-from .numbers import bytes_as, pack, unpack
+from ...attention.sentence import LabelledMap, SentenceMaps, Word
+from ...checkpoint.alignment_config import HeadSummary
 from .vectors import PlaceVectors
+
+TYPES = {"u8": "u1", "f16": "<f2", "f32": "<f4"}
+STEPS = 255  # of "u8": weights from 0 to 1 in 1/255
+
+
+def pack(array: np.ndarray, kind: str) -> dict[str, str]:
+    """Write an array as text. Under "u8" its numbers must lie between 0 and 1; "f16" ends at 65,504."""
+    numbers = np.rint(array * STEPS) if kind == "u8" else array
+    return {"type": kind, "data": base64.b64encode(numbers.astype(TYPES[kind]).tobytes()).decode("ascii")}
+
+
+def unpack(packed: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Read what `pack` wrote, as float64."""
+    numbers = np.frombuffer(base64.b64decode(packed["data"]), TYPES[packed["type"]]).astype(np.float64)
+    return (numbers / STEPS if packed["type"] == "u8" else numbers).reshape(shape)
+
+
+def bytes_as(kind: str, arrays: Iterable[np.ndarray]) -> int:
+    """Tell how many bytes arrays would take on the page, packed."""
+    return sum(array.size for array in arrays) * np.dtype(TYPES[kind]).itemsize * 4 // 3
+
 
 PRECISE_VECTORS = 1_200_000  # bytes of a page that its vectors may take in 32 bits; beyond, they take 16
 PRECISE_WEIGHTS = 900_000  # bytes that its weights may take in 16 bits; beyond, they take 8
@@ -48,9 +67,12 @@ def record_payload(record: SentenceMaps, vectors: dict[str, PlaceVectors], share
     }
 
 
-def heads_payload(heads: Iterable[KnownHead]) -> dict[str, dict[str, Any]]:
+def heads_payload(heads: Iterable[HeadSummary]) -> dict[str, dict[str, Any]]:
     """Tell what is known of heads of cross-attention, by "layer:head"."""
-    return {f"{head.layer}:{head.head}": {"role": head.role, "aer": head.aer, "step": head.step} for head in heads}
+    return {
+        f"{head.layer}:{head.head}": {"role": head.role, "aer": head.aer, "step": "input" if head.shift else "output"}
+        for head in heads
+    }
 
 
 def _side(

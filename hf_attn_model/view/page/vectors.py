@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ...maps.forced import forced_pass, name_pairs, read_targets, sentence_maps
-from ...maps.recording import RecordedPlace
-from ...maps.sentence import PLACES, SentenceMaps
-from ...maps.sides import read_texts
-from ...maps.steps import AttentionSteps
-from ...maps.stored import StoredMap
-from ...translate import best_translations
+from ...attention.places import PLACES
+from ...attention.recorded import RecordedPlace
+from ...attention.sentence import SentenceMaps
+from ...attention.shown import html_of
+from ...attention.steps import AttentionSteps, rebuild_weights
+from ...attention.teacher_forcing import name_pairs, read_targets, sentence_maps, teacher_forced_pass
+from ...attention.tokenized import tokenize_with_words
+from ...export.stored import StoredMap
+from ...translation.search import best_translations
 
 HIDDEN = -1e9  # masks add less than this to what may not be seen
 
@@ -48,17 +50,11 @@ class PlaceVectors:
         """Rebuild the weights, (L,H,T,S) float64, the way the page does."""
         query, key = self.query.astype(np.float64), self.key.astype(np.float64)
         key = np.repeat(key, query.shape[1] // key.shape[1], axis=1)
-        masked_scores = query @ key.swapaxes(-1, -2) * self.scaling  # (L,H,T,K) @ (L,H,K,S) -> (L,H,T,S)
-        if self.bias is not None:
-            masked_scores = masked_scores + self.bias
-        elif self.is_causal:
-            masked_scores[..., np.tri(*masked_scores.shape[2:]) == 0] = -np.inf
-        exponentials = np.exp(masked_scores - masked_scores.max(axis=-1, keepdims=True))
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+        return rebuild_weights(query, key, self.scaling, is_causal=self.is_causal, bias=self.bias)
 
 
 @dataclass(frozen=True, eq=False)
-class SeenSentence:
+class InspectedSentence:
     """A sentence pair with its maps and, by place, the vectors that they are made of."""
 
     maps: SentenceMaps
@@ -66,56 +62,54 @@ class SeenSentence:
 
     def _repr_html_(self) -> str:
         """Show both in a notebook, as the page that `hf-attn view --out page.html` writes."""
-        from .write import page_frame
-
-        return page_frame([self])
+        return html_of(self)
 
 
-def look_inside(
+def inspect_pairs(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     sources: Sequence[str],
     targets: Sequence[str] | Sequence[Sequence[int]],
     ids: Sequence[str] | None = None,
-) -> list[SeenSentence]:
+) -> list[InspectedSentence]:
     """Pass sentence pairs through a model once, and keep their queries, keys and values beside their maps.
 
     Args:
-        model, tokenizer, sources, targets, ids: see `maps.force`.
+        model, tokenizer, sources, targets, ids: see `teacher_forced_attention`.
 
     Raises:
-        UserError: as `maps.force`; or see `record_attention`.
+        UserError: as `teacher_forced_attention`; or see `record_attention`.
     """
     names = name_pairs(sources, targets, ids)
     if not names:
         return []
-    sides = read_texts(tokenizer, sources), read_targets(tokenizer, targets)
-    forward = forced_pass(model, *sides, names=names, keep=("query", "key", "value"))
+    sides = tokenize_with_words(tokenizer, sources), read_targets(tokenizer, targets)
+    forward = teacher_forced_pass(model, *sides, names=names, keep=("query", "key", "value"))
     return [
-        SeenSentence(maps, {place: _of_steps(getattr(forward[i], place), place) for place in PLACES})
+        InspectedSentence(maps, {place: _of_steps(getattr(forward[i], place), place) for place in PLACES})
         for i, maps in enumerate(sentence_maps(forward, *sides, names))
     ]
 
 
-def look_at_best(
+def inspect_nbest(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str, count: int, *, num_beams: int
-) -> list[SeenSentence]:
+) -> list[InspectedSentence]:
     """Look inside the best translations of a sentence, each named by its rank.
 
     Args:
         model, tokenizer, source, count, num_beams: see `best_translations`.
 
     Raises:
-        UserError: see `look_inside`.
+        UserError: see `inspect_pairs`.
     """
     found = best_translations(model, tokenizer, source, count, num_beams=num_beams)
     names = [f"translation {rank}" for rank in range(1, len(found) + 1)]
-    return look_inside(model, tokenizer, [source] * len(found), found, names)
+    return inspect_pairs(model, tokenizer, [source] * len(found), found, names)
 
 
-def vectors_of(record: SentenceMaps | SeenSentence) -> dict[str, PlaceVectors]:
+def vectors_of(record: SentenceMaps | InspectedSentence) -> dict[str, PlaceVectors]:
     """Find the vectors of a sentence, by place; there are none where an export keeps weights alone."""
-    if isinstance(record, SeenSentence):
+    if isinstance(record, InspectedSentence):
         return record.vectors
     stored = {place: getattr(record, place) for place in record.places}
     return {

@@ -9,20 +9,20 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from ...align.known import KnownHead
+from ...attention.sentence import SentenceMaps
+from ...checkpoint.alignment_config import HeadSummary
 from ...errors import UserError
-from ...maps.sentence import SentenceMaps
 from ..writing import writing
 from .colours import colour_maps
 from .document import closing, data_block, opening
 from .payload import heads_payload, record_payload
-from .vectors import SeenSentence, vectors_of
+from .vectors import InspectedSentence, vectors_of
 
 PAGE_SUFFIXES = (".html", ".htm")
 MOST_WITH_VECTORS = 12  # sentences of a page that keeps queries, keys and values unasked
 FRAME_HEIGHT = 820  # of a page in a notebook, in CSS pixels
 
-Records = Sequence[SentenceMaps | SeenSentence]
+Records = Sequence[SentenceMaps | InspectedSentence]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def write_page(
     out: str | os.PathLike,
     *,
     with_vectors: bool | None = None,
-    heads: Iterable[KnownHead] = (),
+    heads: Iterable[HeadSummary] = (),
     source_error: float = 0.0,
     is_film: bool = False,
 ) -> PageFacts:
@@ -57,7 +57,7 @@ def write_page(
     the memory of one. Those with the same source can be compared: checkpoints, hypotheses; their `id` tells them apart.
 
     Args:
-        records: what `maps.force` returns, the sentences of an export, or what `look_inside` returns.
+        records: what `teacher_forced_attention` returns, the sentences of an export, or what `inspect_pairs` returns.
         out: the file, `.html`.
         with_vectors: keep queries, keys and values where there are any: the page then shows how each weight is made.
             Unless given, only on a page of a few sentences.
@@ -85,7 +85,7 @@ def write_page(
 
 
 def page_frame(
-    records: Records, *, heads: Iterable[KnownHead] = (), source_error: float = 0.0, height: int = FRAME_HEIGHT
+    records: Records, *, heads: Iterable[HeadSummary] = (), source_error: float = 0.0, height: int = FRAME_HEIGHT
 ) -> str:
     """Write the page as an HTML element: a frame that a notebook, or an app, can show.
 
@@ -111,7 +111,7 @@ def _write(
     file: TextIO,
     records: Records,
     with_vectors: bool | None,
-    heads: Iterable[KnownHead],
+    heads: Iterable[HeadSummary],
     source_error: float,
     is_film: bool,
 ) -> tuple[float, bool]:
@@ -122,7 +122,7 @@ def _write(
     file.write(opening())
     texts, errors, has_vectors = [], [0.0], False
     for number, record in enumerate(records):
-        maps = record.maps if isinstance(record, SeenSentence) else record
+        maps = record.maps if isinstance(record, InspectedSentence) else record
         payload = record_payload(maps, vectors_of(record) if keep else {}, 1 / len(records))
         file.write(data_block(f"record-{number}", payload))
         texts.append([maps.id, maps.source, maps.target, maps.places])

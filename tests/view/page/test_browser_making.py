@@ -5,7 +5,7 @@ import pytest
 from looking import cell_at, choose, expected_map, head, number, numbers, read_table, settle
 from pages import seen
 
-from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.view.page import write_page
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from looking import SPECIALS, assert_shows, cell_at, choose, expected_map, head, numbers, settle, shown, wait_for_text
 
-from hf_attn_model.maps.sentence import PLACES
-from hf_attn_model.view.labels import show_token
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.view.tables import show_token
 
 
 @pytest.mark.parametrize("place", PLACES)

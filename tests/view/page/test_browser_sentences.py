@@ -19,7 +19,7 @@ from looking import (
 )
 from pages import OTHER, seen
 
-from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.view.page import write_page
 
 

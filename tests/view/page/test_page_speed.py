@@ -6,7 +6,7 @@ import pytest
 from looking import cell_at, settle
 from pages import SIZES_60_WORDS, make_vectors, random_sentence
 
-from hf_attn_model.view.page import SeenSentence, write_page
+from hf_attn_model.view.page import InspectedSentence, write_page
 
 FRAME = 16  # milliseconds
 SCRIPT = ("EventDispatch", "FireAnimationFrame")
@@ -30,7 +30,7 @@ def outermost(events):
 def file(tmp_path_factory):
     record = random_sentence(**SIZES_60_WORDS)
     path = tmp_path_factory.mktemp("page") / "page.html"
-    write_page([SeenSentence(record, make_vectors(record, width=64))], path, with_vectors=True)
+    write_page([InspectedSentence(record, make_vectors(record, width=64))], path, with_vectors=True)
     return path
 
 

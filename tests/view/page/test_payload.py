@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from pages import SIZES_30_WORDS, make_record, make_vectors, random_sentence
 
-from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.view.page import payload
-from hf_attn_model.view.page.numbers import TYPES, bytes_as, pack, unpack
-from hf_attn_model.view.page.payload import record_payload
+from hf_attn_model.view.page.payload import TYPES, bytes_as, pack, record_payload, unpack
 
 
 @pytest.mark.parametrize(("kind", "error"), [("u8", 0.5 / 255), ("f16", 2**-12), ("f32", 0)])

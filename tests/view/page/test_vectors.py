@@ -7,15 +7,16 @@ from pages import SOURCE, TARGET, seen
 from small_exports import PAIRS, export, make_translator
 from transformers import T5Config, T5ForConditionalGeneration
 
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps import force, open_maps
-from hf_attn_model.maps.sentence import PLACES
-from hf_attn_model.view.page import look_inside
+from hf_attn_model.export.store import open_maps
+from hf_attn_model.view.page import inspect_pairs
 from hf_attn_model.view.page.vectors import vectors_of
 
 
 def test_maps_beside_vectors_are_those_of_force():
-    (forced,) = force(*make_translator(), [SOURCE], [TARGET])
+    (forced,) = teacher_forced_attention(*make_translator(), [SOURCE], [TARGET])
     inside = seen()
     for place in PLACES:
         np.testing.assert_array_equal(inside.maps.place(place), forced.place(place))
@@ -27,7 +28,7 @@ def test_maps_beside_vectors_are_those_of_force():
 
 def test_padding_beside_a_longer_sentence_changes_nothing():
     sources, targets = zip(*PAIRS[:3], strict=True)
-    for together, (source, target) in zip(look_inside(*make_translator(), sources, targets), PAIRS[:3], strict=True):
+    for together, (source, target) in zip(inspect_pairs(*make_translator(), sources, targets), PAIRS[:3], strict=True):
         alone = seen(source, target)
         for place in PLACES:
             for name in ("query", "key", "value"):
@@ -37,8 +38,8 @@ def test_padding_beside_a_longer_sentence_changes_nothing():
 
 def test_lists_that_do_not_pair_up_are_refused():
     with pytest.raises(UserError, match="2 sources, 1 targets and 2 ids do not pair up"):
-        look_inside(*make_translator(), [SOURCE, SOURCE], [TARGET])
-    assert look_inside(*make_translator(), [], []) == []
+        inspect_pairs(*make_translator(), [SOURCE, SOURCE], [TARGET])
+    assert inspect_pairs(*make_translator(), [], []) == []
 
 
 def test_position_bias_and_mask_are_kept_where_they_say_more_than_order():
@@ -48,7 +49,7 @@ def test_position_bias_and_mask_are_kept_where_they_say_more_than_order():
         vocab_size=len(tokenizer), d_model=13, d_kv=11, d_ff=17, num_layers=2, num_heads=3,
         decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
     )  # fmt: skip
-    (inside,) = look_inside(T5ForConditionalGeneration(config).eval(), tokenizer, [SOURCE], [TARGET])
+    (inside,) = inspect_pairs(T5ForConditionalGeneration(config).eval(), tokenizer, [SOURCE], [TARGET])
     assert inside.vectors["cross"].bias is None
     bias = inside.vectors["decoder"].bias
     hidden = ~np.tri(*bias.shape[2:], dtype=bool)

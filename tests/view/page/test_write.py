@@ -8,10 +8,10 @@ from looking import Reader
 from pages import SIZES_30_WORDS, SOURCE, make_vectors, random_sentence, seen
 from small_exports import PAIRS, expected_records, export
 
-from hf_attn_model.align.known import KnownHead
+from hf_attn_model.checkpoint.alignment_config import HeadSummary
 from hf_attn_model.errors import UserError
-from hf_attn_model.maps import open_maps
-from hf_attn_model.view.page import SeenSentence, page_frame, write_page
+from hf_attn_model.export.store import open_maps
+from hf_attn_model.view.page import InspectedSentence, page_frame, write_page
 from hf_attn_model.view.page.write import MOST_WITH_VECTORS
 
 
@@ -64,12 +64,12 @@ def test_a_place_that_was_not_exported_is_not_there(tmp_path):
 def test_sizes_of_a_thirty_word_sentence_of_a_base_model(tmp_path):
     record = random_sentence(**SIZES_30_WORDS)
     assert write_page([record], tmp_path / "page.html").bytes < 1_500_000
-    inside = SeenSentence(record, make_vectors(record, width=64))
+    inside = InspectedSentence(record, make_vectors(record, width=64))
     assert write_page([inside], tmp_path / "page.html").bytes <= 4_000_000
 
 
 def test_what_is_known_of_heads_is_on_the_page(tmp_path):
-    heads = [KnownHead(1, 3, "aligning", 0.3, "input")]
+    heads = [HeadSummary(1, 3, "aligning", 0.3, True)]
     write_page(expected_records()[:1], tmp_path / "page.html", heads=heads)
     found = read_blocks(tmp_path / "page.html")["page-data"]["heads"]
     assert found == {"1:3": {"role": "aligning", "aer": 0.3, "step": "input"}}

@@ -1,0 +1,119 @@
+"""intervene: let heads look everywhere alike, or take them out, to see what becomes of what the model does.
+
+Shapes: B batch, H heads, T queries, S keys, K head_dim.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..errors import UserError
+from .interface import add_intervention
+from .places import check_place, place_of
+
+MODES = ("uniform", "zero")
+
+
+@contextmanager
+def intervene(model: PreTrainedModel, heads: Iterable[tuple[str, int, int]], mode: str = "uniform") -> Iterator[None]:
+    """Change heads of `model` in every forward pass inside the context, generation with its cache included.
+
+        with intervene(model, [("cross", 2, 1)]):
+            model.generate(**batch)
+
+    All other heads compute what they computed before, from what they are given. Other threads see the model as it is,
+    and `record_attention` records what the changed model does. A backward pass through gradient checkpoints belongs
+    inside the context, as it runs layers again.
+
+    Args:
+        model: any encoder-decoder model that `record_attention` can record.
+        heads: (place, layer, head) each; the places are "encoder", "decoder" and "cross".
+        mode: "uniform": the head attends alike to every key that its mask lets it see; "zero": its context is zero
+            (zero ablation), so that the output projection gets nothing from it; its attention weights stay as they are.
+
+    Raises:
+        UserError: no such mode, place or layer, no heads at all; or (from the model's forward) no such head, or
+            attention sinks, which take a share of every row, in a head that should be uniform.
+    """
+    if mode not in MODES:
+        raise UserError(f"no mode of intervention is called {mode!r}; choose from {', '.join(MODES)}")
+    chosen = _ChosenHeads(model, heads)
+    with add_intervention(model, _Uniform(chosen) if mode == "uniform" else _Zero(chosen)):
+        yield
+
+
+class _ChosenHeads:
+    """Some heads of a model, to be found by their attention module."""
+
+    def __init__(self, model: PreTrainedModel, heads: Iterable[tuple[str, int, int]]):
+        wanted: dict[tuple[str, int], set[int]] = {}
+        for place, layer, head in heads:
+            check_place(place)
+            if head < 0:
+                raise UserError(f"{place} layer {layer}: there is no head {head}; heads count from 0")
+            wanted.setdefault((place, layer), set()).add(head)
+        if not wanted:
+            raise UserError("no head to change: give (place, layer, head)")
+        places = {module: place_of(path) for path, module in model.named_modules()}
+        missing = sorted(wanted.keys() - set(places.values()))
+        if missing:
+            raise UserError(f"{type(model).__name__} has no {missing[0][0]} layer {missing[0][1]}")
+        self._places = {id(module): place for module, place in places.items() if place in wanted}
+        self._wanted = wanted
+
+    def of(self, module: nn.Module, count: int) -> list[int]:
+        """List the chosen heads of a module that has `count`. Raises `UserError` for one that it has not."""
+        place = self._places.get(id(module))
+        if place is None:
+            return []
+        heads = sorted(self._wanted[place])
+        if heads[-1] >= count:
+            raise UserError(f"{place[0]} layer {place[1]} has heads 0 to {count - 1}, not {heads[-1]}")
+        return heads
+
+
+class _Uniform:
+    """A query of zeros, without position bias, scores 0 with every key; the mask still hides what it hides."""
+
+    def __init__(self, chosen: _ChosenHeads):
+        self.chosen = chosen
+
+    def before(
+        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        heads = self.chosen.of(module, query.shape[1])
+        if not heads:
+            return query, options
+        if options.get("s_aux") is not None:
+            raise UserError(f"{type(module).__name__} has attention sinks: its heads cannot be uniform")
+        bias = options.get("position_bias")
+        if bias is not None:
+            options = options | {"position_bias": _zeroed(bias.expand(-1, query.shape[1], -1, -1), 1, heads)}
+        return _zeroed(query, 1, heads), options
+
+    def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
+        return context
+
+
+class _Zero:
+    """A context of zeros."""
+
+    def __init__(self, chosen: _ChosenHeads):
+        self.chosen = chosen
+
+    def before(
+        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        return query, options
+
+    def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
+        heads = self.chosen.of(module, context.shape[2])
+        return _zeroed(context, 2, heads) if heads else context
+
+
+def _zeroed(tensor: torch.Tensor, dim: int, indices: list[int]) -> torch.Tensor:
+    return tensor.index_fill(dim, torch.tensor(indices, device=tensor.device), 0)

@@ -1,0 +1,200 @@
+"""A trained translator, in a folder or on the Hub, with everything that lies beside its weights."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
+from huggingface_hub.utils import httpx, validate_repo_id
+from safetensors import SafetensorError
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import CONFIG_NAME, cached_file
+
+from ..errors import UserError
+from ..recipes import RECIPE_FILE, Recipe, load_recipe
+from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
+from .hub_errors import hub_reason
+
+TEXTBOOK = "textbook"  # the translator that lies in the package
+TEXTBOOK_FOLDER = Path(__file__).parents[1] / "textbook" / "translator"
+SECONDS_TO_ANSWER = 10.0  # that the Hub is given, once: who is not there is not asked again
+DEFAULT_BEAMS = 5
+
+
+class Checkpoint:
+    """A translator by name: a folder, `textbook` (that of the package), or a model on the Hub.
+
+    Nothing is read before it is asked for, and everything once. A name is looked up as a folder first. What is on the
+    Hub is taken from one commit, also if its branch moves on meanwhile; where the Hub cannot be reached, what lies in
+    the cache is used.
+
+    Args:
+        name: `runs/demo`, `textbook`, `user/name`, or `user/name@revision` with a branch, tag or commit.
+        revision: of a model on the Hub, in place of the one in its name.
+
+    Attributes:
+        name: without the revision.
+        revision: as asked for; `None` for a folder, and for the main branch.
+    """
+
+    def __init__(self, name: str | os.PathLike, revision: str | None = None):
+        self.name = os.fspath(name)
+        self.revision = revision
+        if revision is None and "@" in self.name and not Path(self.name).exists():
+            self.name, self.revision = self.name.split("@", 1)
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> Self:
+        """The checkpoint that a model was loaded from."""
+        return cls(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
+
+    def __str__(self) -> str:
+        return self.name if self.revision is None else f"{self.name}@{self.revision}"
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self)!r})"
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """Where it lies on this machine; `None` for a model on the Hub."""
+        if self.name == TEXTBOOK:
+            return TEXTBOOK_FOLDER
+        return Path(self.name) if Path(self.name).exists() else None
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The model, in evaluation mode, on the accelerator if there is one.
+
+        Models of this package run the package's own code, never code from a checkpoint.
+
+        Raises:
+            UserError: there is nothing loadable, or the Hub cannot be reached or refuses.
+        """
+        model = self._from_pretrained(AutoModelForSeq2SeqLM)
+        if torch.accelerator.is_available():
+            model = model.to(torch.accelerator.current_accelerator())
+        return model.eval()
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer. Raises what `model` raises."""
+        return self._from_pretrained(AutoTokenizer)
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """What it was trained by; `None` for a model of other origin. Raises `UserError` for one that is damaged."""
+        path = self.find(RECIPE_FILE)
+        return None if path is None else load_recipe(str(path))
+
+    @property
+    def source_lang(self) -> str | None:
+        """Code of the language that it reads, if its recipe tells."""
+        return None if self.recipe is None else self.recipe.source_lang
+
+    @property
+    def target_lang(self) -> str | None:
+        """Code of the language that it writes, if its recipe tells."""
+        return None if self.recipe is None else self.recipe.target_lang
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether it reads and writes lower case alone."""
+        return self.recipe is not None and self.recipe.lowercase
+
+    @property
+    def num_beams(self) -> int:
+        """Width of its search: that of its recipe, or of its generation settings, or 5."""
+        if self.recipe is not None:
+            return self.recipe.num_beams
+        settings = self.model.generation_config
+        return (settings.num_beams if settings is not None else None) or DEFAULT_BEAMS
+
+    @property
+    def alignment(self) -> AlignmentConfig | None:
+        """How links are read off its cross-attention, as `hf-attn heads` chose; `None` where it did not run."""
+        return self._alignment[0]
+
+    @property
+    def head_summaries(self) -> list[HeadSummary]:
+        """What `hf-attn heads` found out about its heads."""
+        return self._alignment[1]
+
+    @cached_property
+    def _alignment(self) -> tuple[AlignmentConfig | None, list[HeadSummary]]:
+        path = self.find(ALIGNMENT_FILE)
+        return (None, []) if path is None else load_alignment(path)
+
+    def find(self, file: str) -> Path | None:
+        """Find a file that lies beside the weights; `None` where there is none, or where the Hub cannot be reached."""
+        if self.folder is not None:
+            path = self.folder / file
+            return path if path.is_file() else None
+        try:
+            revision, local_files_only = self._commit
+        except UserError:
+            return None
+        found = cached_file(
+            self.name,
+            file,
+            revision=revision,
+            local_files_only=local_files_only,
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+        return None if found is None else Path(found)
+
+    @cached_property
+    def _commit(self) -> tuple[str, bool]:
+        """Ask the Hub, once, for the commit; or else say that the cache has to do.
+
+        Raises:
+            UserError: there is no such model, or the Hub cannot be reached and the cache has nothing.
+        """
+        revision = self.revision or "main"
+        try:
+            validate_repo_id(self.name)
+            facts = get_hf_file_metadata(
+                hf_hub_url(self.name, CONFIG_NAME, revision=revision), timeout=SECONDS_TO_ANSWER
+            )
+            return facts.commit_hash or revision, False
+        except EntryNotFoundError:
+            return revision, False
+        except HFValidationError:
+            raise UserError(f"cannot load a translator from {self}: there is no such folder") from None
+        except (HfHubHTTPError, OSError, httpx.TransportError) as error:
+            if isinstance(try_to_load_from_cache(self.name, CONFIG_NAME, revision=revision), str):
+                return revision, True
+            raise self._cannot_load(error) from error
+
+    def _from_pretrained(self, auto_class: type):
+        if self.folder is not None:
+            name, revision, local_files_only = str(self.folder), "main", False
+        else:
+            name, (revision, local_files_only) = self.name, self._commit
+        try:
+            return auto_class.from_pretrained(  # type: ignore[attr-defined]
+                name,
+                revision=revision,
+                local_files_only=local_files_only,
+                trust_remote_code=False,  # and never ask on the terminal
+            )
+        except (OSError, ValueError, ImportError, SafetensorError, StrictDataclassError, httpx.TransportError) as error:
+            raise self._cannot_load(error) from error
+
+    def _cannot_load(self, error: BaseException) -> UserError:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if reason.rstrip().endswith(":"):  # the line names nothing yet
+            reason = " ".join(str(error).split())
+        if refusal := hub_reason(error):
+            reason = f"no folder of that name, and on the Hub {refusal}"
+        return UserError(f"cannot load a translator from {self}: {reason}")
+
+
+def load_translator(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load model and tokenizer, ready to use. Arguments and errors are those of `Checkpoint`."""
+    checkpoint = Checkpoint(name)
+    return checkpoint.model, checkpoint.tokenizer

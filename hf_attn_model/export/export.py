@@ -1,0 +1,186 @@
+"""export_attention: a corpus of sentence pairs -> a folder of attention maps.
+
+Sentences stream through: a shard is a fixed range of the corpus, and what is held in memory does not grow with it.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from itertools import chain, count, islice
+from typing import Any
+
+import torch
+from accelerate.utils import get_int_from_env
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..attention.places import PLACES
+from ..errors import UserError
+from .fill import Filler
+from .folder import Folder
+from .passes import Row
+from .plan import digest_of_model, finalize, open_or_create, plan_layout
+from .schema import MAX_TOKENS, SHARD_BYTES, Layout, Settings, shard_name
+from .shards import DigestedRows, writing_shard
+from .store import finished_shards
+
+LOOK_AT = 64  # sentences that decide what to keep, unless the user does, and how many make a shard
+
+
+def export_attention(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Iterable[tuple[str, str | None]],
+    out: str | os.PathLike,
+    *,
+    ids: Iterable[str] | None = None,
+    places: Sequence[str] = PLACES,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    keep: str | None = None,
+    special: str = "keep",
+    to: str = "arrow",
+    num_beams: int = 5,
+    max_tokens: int = MAX_TOKENS,
+    shard_bytes: int = SHARD_BYTES,
+    corpus: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> dict[str, Any] | None:
+    """Write the attention of every sentence pair, from teacher-forced passes over batches of them.
+
+    Read the result with `open_maps(out)`; `schema` tells what lies in `out`. An export that was interrupted goes on
+    when it is started again in the same way: finished shards are checked and kept, and in the end every byte is as if
+    nothing had happened. Several processes (`torchrun`, `accelerate launch`) share the shards among them.
+
+    Args:
+        model, tokenizer: see `teacher_forced_attention`.
+        pairs: sources and targets, translations or references; where the target is `None` the source is translated.
+        out: a folder, or a URL that fsspec knows.
+        ids: names of the pairs; their positions unless given.
+        places, layers, heads: what to export, by the numbers in the model; all unless given.
+        keep: "weights" (float16), "qk" (queries and keys in float32, from which weights are rebuilt) or "top-4" (or
+            another number: the largest weights of each row); unless given, weights or qk, whichever is smaller.
+        special: what the word maps of the export make of tokens outside all words: "keep", "drop" or "column"; see
+            `merge_words`. All tokens are stored in any case.
+        to: "arrow", or "parquet" for other programs; see `parquet`.
+        num_beams: of the search, 1 is greedy.
+        max_tokens: tokens of a forward pass, padding included.
+        shard_bytes: about how large a shard becomes.
+        corpus: facts about the corpus, JSON values, kept with the settings.
+        overwrite: remove an earlier export from `out`.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        what `metadata.json` says; `None` if other processes are not done with their shards.
+
+    Raises:
+        UserError: there is no such choice, `out` is not writable or holds something else, the settings or sentences are
+            not those that the export was begun with, or a sentence cannot be passed through the model (see
+            `teacher_forced_attention`); nothing is ever cut.
+    """
+    settings = Settings(
+        places=tuple(places),
+        layers=None if layers is None else tuple(layers),
+        heads=None if heads is None else tuple(heads),
+        keep=keep,
+        special=special,
+        to=to,
+        num_beams=num_beams,
+        max_tokens=max_tokens,
+        shard_bytes=shard_bytes,
+    )
+    rank, processes = this_process()
+    if overwrite and processes > 1:
+        raise UserError("several processes cannot overwrite an export: remove it first")
+    rows = _rows(pairs, ids)
+    first = list(islice(rows, LOOK_AT))
+    if not first:
+        raise UserError(f"{(corpus or {}).get('corpus', 'the corpus')}: there is no sentence to export")
+    rows = chain(first, rows)
+    folder = Folder(out)
+    metadata = open_or_create(
+        folder,
+        {
+            **(corpus or {}),
+            **settings.to_json(),
+            "model_sha256": digest_of_model(model),
+            "model_dtype": str(model.dtype),
+        },
+        lambda: plan_layout(model, tokenizer, first, settings),
+        rank=rank,
+        overwrite=overwrite,
+    )
+    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings)
+    known = {shard.file: shard for shard in finished_shards(folder, metadata)}
+    files = []
+    total = len(pairs) if isinstance(pairs, Sized) else None
+    with tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0) as bar:
+        if not bar.disable:
+            bar.write(say_what_is_kept(metadata), file=sys.stderr)
+        for number in count():
+            first = list(islice(rows, 1))
+            if not first:
+                break
+            shard_rows = DigestedRows(chain(first, islice(rows, metadata["sentences_per_shard"] - 1)))
+            files.append(file := shard_name(number, f".{to}"))
+            is_others = number % processes != rank
+            if is_others or (file in known and known[file].is_whole(folder)):
+                corpus_sha256 = shard_rows.finish()
+                if not is_others and known[file].corpus_sha256 != corpus_sha256:
+                    where = f"sentences {number * metadata['sentences_per_shard']:,} and on"
+                    raise UserError(f"{folder}/{file} was made from other {where}: choose another folder")
+                _skip(bar, shard_rows.count)
+                continue
+            with writing_shard(folder, file, filler.schema) as shard:
+                filler.fill(shard, shard_rows, bar)
+                shard.corpus_sha256 = shard_rows.finish()
+    return finalize(folder, metadata, files)
+
+
+def say_what_is_kept(metadata: Mapping[str, Any]) -> str:
+    """Say what an export keeps, how large it is and how exact."""
+    sizes = {name: f"{size:,} bytes" for name, size in metadata["bytes_per_sentence"].items() if name != "looked_at"}
+    kept = sizes.pop(metadata["keep"])
+    instead = "".join(f", {name} would take {size}" for name, size in sizes.items())
+    return (
+        f"keeping {metadata['keep']} in {metadata['dtype']}: {kept} a sentence{instead}; "
+        f"weights differ from float32 by at most {metadata['largest_error']:.1e}"
+    )
+
+
+def _rows(pairs: Iterable[tuple[str, str | None]], ids: Iterable[str] | None) -> Iterator[Row]:
+    """Give each pair its name. Raises `UserError` where the ids are too few or too many."""
+    if ids is None:
+        return (Row(str(i), source, target) for i, (source, target) in enumerate(pairs))
+    return (Row(name, *pair) for name, pair in _together(ids, pairs))
+
+
+def _together(ids: Iterable[str], pairs: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, tuple]]:
+    try:
+        yield from zip(ids, pairs, strict=True)
+    except ValueError as error:
+        raise UserError(f"the ids and the sentence pairs differ in number ({error})") from None
+
+
+def _skip(bar: tqdm, sentences: int) -> None:
+    """Count sentences as there, but not as done in the time measured."""
+    if not bar.disable:
+        bar.initial += sentences
+        bar.update(sentences)
+
+
+LIBRARIES = ("PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")  # what MPI launchers put before the names below
+
+
+def this_process() -> tuple[int, int]:
+    """Return the number of this process and how many there are: (0, 1) without a launcher."""
+    rank = get_int_from_env(["RANK", *(f"{library}RANK" for library in LIBRARIES)], 0)
+    return rank, get_int_from_env(["WORLD_SIZE", *(f"{library}SIZE" for library in LIBRARIES)], 1)
+
+
+def use_own_device() -> None:
+    """Let each process of a machine take an accelerator of its own, in turn."""
+    if torch.accelerator.is_available():
+        local = get_int_from_env(["LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK"], 0)
+        torch.accelerator.set_device_index(local % torch.accelerator.device_count())

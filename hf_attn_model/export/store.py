@@ -1,0 +1,166 @@
+"""The sentences of an export, read when they are asked for. See `schema` for what lies in the folder."""
+
+import json
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import pyarrow as pa
+
+from ..attention.sentence import SentenceMaps
+from ..attention.shown import html_of
+from ..errors import UserError
+from .arrow_rows import read_row
+from .folder import Folder, reason
+from .schema import FORMAT, METADATA, VERSION, Layout
+from .shards import ROWS_PER_BATCH, Shard, read_notes
+
+AGAIN = "run the same hf-attn export again to mend it"
+
+
+class Maps(Sequence[SentenceMaps]):
+    """The sentences of an export: `maps[i].cross[layer, head]` is a numpy array (T,S).
+
+    A local shard is mapped into memory, of which only what is asked for is read; of a remote one, the few sentences
+    that lie around it.
+
+    Attributes:
+        folder: where they lie.
+        metadata: what `metadata.json` says.
+        layout: what is kept of each sentence.
+    """
+
+    def __init__(self, folder: Folder, metadata: dict, shards: Sequence[Shard]):
+        self.folder = folder
+        self.metadata = metadata
+        self.layout = Layout.from_json(metadata)
+        self.shards = list(shards)
+        self._ends = list(accumulate(shard.sentences for shard in shards))
+        self._open: dict[int, _Reader] = {}
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index):
+        """Return sentence `index` (a list for a slice).
+
+        Raises:
+            IndexError: there is no such sentence.
+            UserError: its shard is missing or damaged; the others can still be read.
+        """
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sentence {index} of an export of {len(self)}")
+        index %= len(self)
+        number = bisect_right(self._ends, index)
+        if number not in self._open:
+            self._open[number] = _Reader(self.folder, self.shards[number])
+        row = index - (self._ends[number - 1] if number else 0)
+        batch = self._open[number].batch(row // ROWS_PER_BATCH)
+        return read_row(batch, row % ROWS_PER_BATCH, self.layout, self.metadata["settings"]["special"])
+
+    def __iter__(self) -> Iterator[SentenceMaps]:
+        return (self[i] for i in range(len(self)))
+
+    def _repr_html_(self) -> str:
+        """Show the first sentences in a notebook, as the page that `hf-attn view --out page.html` writes."""
+        return html_of(self)
+
+    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        """Go through the record batches of a shard, as they are stored."""
+        reader = _Reader(self.folder, shard)
+        return (reader.batch(number) for number in range(reader.number_of_batches))
+
+    def verify(self) -> list[str]:
+        """Read every shard through, and list the files that are missing or not what was written."""
+        return [shard.file for shard in self.shards if not shard.is_whole(self.folder)]
+
+
+class _Reader:
+    """One Arrow IPC file, open for reading."""
+
+    def __init__(self, folder: Folder, shard: Shard):
+        self.path = folder.locate(shard.file)
+        try:
+            file = pa.memory_map(self.path) if folder.is_local else pa.PythonFile(folder.open(shard.file), "r")
+            if file.size() != shard.bytes:
+                raise UserError(f"{self.path} has {file.size()} of {shard.bytes} bytes; {AGAIN}")
+            self._file = pa.ipc.open_file(file)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+        self.number_of_batches = self._file.num_record_batches
+        self._last: tuple[int, pa.RecordBatch] | None = None
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Read a record batch, of which the last one stays at hand."""
+        last = self._last
+        if last is None or last[0] != number:
+            try:
+                self._last = last = number, self._file.get_batch(number)
+            except (OSError, pa.ArrowException) as error:
+                raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+        return last[1]
+
+
+def open_maps(url: str | os.PathLike, *, allow_unfinished: bool = False) -> Maps:
+    """Open an export for reading.
+
+    Args:
+        url: its folder, or a URL that fsspec knows.
+        allow_unfinished: read those shards that are there and whole, of an export that was interrupted or damaged;
+            a sentence is then known by its `id`, as others may be missing before it.
+
+    Raises:
+        UserError: the folder does not exist, is no export or (unless allowed) no finished one, or was written by
+            another version; and, when a sentence is read, for a missing or damaged shard.
+    """
+    folder = Folder(url)
+    metadata = read_metadata(folder)
+    if metadata is None:
+        if not folder.exists():
+            raise UserError(f"no folder {folder}; give the folder that an export wrote")
+        raise UserError(f"{folder} has no {METADATA}: no export of attention; give the folder that one wrote")
+    if metadata["settings"]["to"] != "arrow":
+        raise UserError(f"{folder} holds Parquet files: read them with datasets, pandas, polars or DuckDB")
+    if not metadata["finished"] and not allow_unfinished:
+        raise UserError(
+            f"{folder} is not finished: run the same hf-attn export again, or open_maps(allow_unfinished=True)"
+        )
+    shards = finished_shards(folder, metadata)
+    if allow_unfinished:
+        shards = [shard for shard in shards if shard.is_whole(folder)]
+    return Maps(folder, metadata, shards)
+
+
+def finished_shards(folder: Folder, metadata: dict) -> list[Shard]:
+    """List the shards which the metadata and, in an unfinished export, notes tell of."""
+    shards = {facts["file"]: Shard(**facts) for facts in metadata["shards"]}
+    shards |= {shard.file: shard for shard in read_notes(folder)}
+    return [shards[file] for file in sorted(shards, key=lambda file: (len(file), file))]
+
+
+def read_metadata(folder: Folder) -> dict | None:
+    """Read `metadata.json`; `None` where there is none. Raises `UserError` for one that is not an export's."""
+    path = folder.locate(METADATA)
+    try:
+        content = folder.read(METADATA)
+        metadata = None if content is None else json.loads(content)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); export again into another folder") from error
+    if metadata is None:
+        return None
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise UserError(f"{path} does not describe attention maps; give the folder that an export wrote")
+    if metadata["version"] != VERSION:
+        raise UserError(
+            f"{folder} has format version {metadata['version']}, this program reads {VERSION}; export again"
+        )
+    return metadata
+
+
+def _why(error: Exception) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,157 @@
+"""Files that are whole or absent, folders that one process at a time writes to, and digests.
+
+A file is written under another name in the same folder, brought to the disk, and moved: whoever looks meanwhile, and
+whatever ends the process, finds the old file or the new one.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from .errors import UserError
+
+UNFINISHED = ".unfinished"  # ends the name of a file that is being written
+LOCK = ".lock"  # in a folder that a process writes to
+PIECE = 2**20  # bytes read at once
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a name to write to; the file gets its own name when the context ends, and is removed after an exception.
+
+    Folders above it are made.
+
+    Raises:
+        UserError: the file cannot be written; the one that was there before is untouched.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file whole, in UTF-8 with line feeds. Raises `UserError` where that cannot be."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write a JSON value as a text file. Raises `UserError` where that cannot be."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def digest(file: IO[bytes]) -> tuple[int, str]:
+    """Read a file through: its bytes and their SHA-256 in hex."""
+    sha, count = hashlib.sha256(), 0
+    while piece := file.read(PIECE):
+        sha.update(piece)
+        count += len(piece)
+    return count, sha.hexdigest()
+
+
+def reason(error: OSError) -> str:
+    """Say in a few words why a file could not be written or read."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+@contextmanager
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Hold a folder, which is made if need be, against other processes until the context ends.
+
+    The lock is a file that names host, process and start time, as locks of the system do not hold on every network
+    file system. One that a killed process of this host has left is taken over; one of another host is never broken.
+
+    Raises:
+        UserError: another process holds the folder, or it cannot be written to.
+    """
+    path = Path(folder, LOCK)
+    own = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "started": _started(os.getpid())})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while not _create(path, own):
+            _remove_stale(path)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {reason(error)}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        with suppress(OSError):
+            path.parent.rmdir()  # it stays unless nothing was written
+
+
+def _create(path: Path, content: str) -> bool:
+    """Make a file that is not there yet, whole from the first moment on; tell whether that was so."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    unfinished.write_text(content, encoding="utf-8")
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    finally:
+        unfinished.unlink()
+    return True
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the lock of a process that is no more. Raises `UserError` if it may still be there."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:  # it has just been given up
+        return
+    try:
+        holder = json.loads(content)
+        host, process, started = holder["host"], int(holder["process"]), holder["started"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is no lock of this program: remove it if no process writes to its folder") from None
+    if host != socket.gethostname() or _started(process) == started:
+        raise UserError(
+            f"{path.parent} is being written to by process {process} on {host}: wait for it, or choose another folder"
+            + ("" if host == socket.gethostname() else f"; if it is no more, remove {path}")
+        )
+    taken = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    with suppress(FileNotFoundError):
+        path.rename(taken)
+        if taken.read_text(encoding="utf-8") != content:  # another process was faster: give it its lock back
+            with suppress(FileExistsError):
+                os.link(taken, path)
+        taken.unlink()
+
+
+def _started(process: int) -> float | None:
+    """Tell when a process of this host began; `None` if there is no such process."""
+    try:
+        return psutil.Process(process).create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a new name to the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,144 @@
+"""The manifest of a training: what it was made of, where and when it ran, and what it measured.
+
+It lies as `manifest.json` in the folder of the training from its first step on, and in every checkpoint.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from .. import provenance
+from ..provenance import fingerprint
+
+MANIFEST_FILE = "manifest.json"
+
+
+class Manifest(TrainerCallback):
+    """Keep the manifest of a training up to date.
+
+    A training that is interrupted and resumed has several sessions, each with its own command, code, versions and
+    hardware. The manifest in a checkpoint counts the steps, seconds and tokens of all sessions up to this checkpoint,
+    and a resumed training goes on from these: what a killed process did after its last checkpoint is done again, and
+    counts once. It is written last, so a checkpoint that has one is complete: add this callback after all others that
+    write into checkpoints.
+
+    Args:
+        folder: of the training.
+        splits: names of the splits used, each with its pairs, for their fingerprints.
+        tokens_seen: gives the source and target tokens that this session was trained on, without padding; called in
+            all processes at once.
+        checkpoint: the complete checkpoint from which the training goes on, if any.
+        backend: what it computes with, in words, if that was chosen for the machine.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        splits: Mapping[str, Dataset],
+        tokens_seen: Callable[[], int],
+        checkpoint: str | Path | None = None,
+        backend: str | None = None,
+    ):
+        self.folder = Path(folder)
+        self.tokens_seen = tokens_seen
+        self.backend = backend
+        self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
+        self.earlier = read_manifest(checkpoint)["sessions"] if checkpoint else []
+        self.content: dict[str, Any] = {}
+        self._start = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Say in the folder that a training is under way, and which."""
+        model: PreTrainedModel = kwargs["model"]
+        precision = "bf16 autocast" if args.bf16 else "fp16 autocast" if args.fp16 else "fp32"
+        self._start = time.monotonic()
+        self.content = {
+            "finished": False,
+            "seed": args.seed,
+            "data": self.data,
+            "parameters": model.num_parameters(),
+            "sessions": [
+                *self.earlier,
+                {
+                    "command": provenance.command(),
+                    "code": provenance.commit(),
+                    "versions": provenance.versions(),
+                    "hardware": provenance.hardware(),
+                    "threads": torch.get_num_threads(),
+                    "processes": args.world_size,
+                    "kernels": self.backend or f"{precision}, {model.config._attn_implementation} attention",
+                    "started": _now(),
+                    "first_step": state.global_step,
+                },
+            ],
+        }
+        self._measure(state)
+        self._write(self.folder, args)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count up to this checkpoint, and complete it."""
+        self._measure(state)
+        self._write(self.folder / f"checkpoint-{state.global_step}", args)
+        self._write(self.folder, args)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Count to the end."""
+        self._measure(state)
+
+    def finish(self, args: TrainingArguments) -> None:
+        """Say in the folder that the training is done and its model saved."""
+        self.content["finished"] = True
+        self._write(self.folder, args)
+
+    def _measure(self, state: TrainerState) -> None:
+        """Bring the numbers of this session, and the sums over all, to this step."""
+        sessions = self.content["sessions"]
+        session = sessions[-1]
+        session["ended"] = _now()
+        session["steps"] = state.global_step - session["first_step"]
+        session["seconds"] = round(time.monotonic() - self._start, 1)
+        session["tokens"] = self.tokens_seen()
+        seconds, tokens = (sum(each[name] for each in sessions) for name in ("seconds", "tokens"))
+        self.content |= {
+            "steps": state.global_step,
+            "epochs": round(state.epoch or 0, 2),
+            "seconds": round(seconds, 1),
+            "tokens": tokens,
+            "tokens_per_second": round(tokens / max(seconds, 0.1)),
+            "best_dev_loss": state.best_metric,
+        }
+
+    def _write(self, folder: Path, args: TrainingArguments) -> None:
+        """Write the manifest into a folder, whole or not at all."""
+        if args.should_save:
+            unfinished = folder / f"{MANIFEST_FILE}.unfinished"
+            unfinished.write_text(json.dumps(self.content, indent=2) + "\n", encoding="utf-8")
+            os.replace(unfinished, folder / MANIFEST_FILE)
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """Read the manifest in the folder of a training or in a checkpoint; empty for a model of other origin."""
+    path = Path(folder) / MANIFEST_FILE
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def is_trained(folder: str | Path) -> bool:
+    """Tell whether a training in the folder came to its end."""
+    return read_manifest(folder).get("finished", False)
+
+
+def _now() -> str:
+    """The time of day, such as `2026-03-01T12:34:56+00:00`."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

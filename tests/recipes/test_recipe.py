@@ -1,0 +1,104 @@
+from dataclasses import fields
+
+import pytest
+
+from hf_attn_model.errors import UserError
+from hf_attn_model.recipes.recipe import Recipe, load_recipe, recipe_names, recipe_of
+from hf_attn_model.training.backend import choose_backend
+from hf_attn_model.training.build import build_model, training_arguments
+
+
+class Vocabulary:
+    """As much of a tokenizer as a model needs to be built."""
+
+    pad_token_id, eos_token_id = 0, 1
+
+    def __len__(self):
+        return 37
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_of_the_package_hold_only_what_models_and_trainers_know(name, tmp_path):
+    recipe = load_recipe(name, ["corpus=somewhere"])
+    assert recipe.name == name
+    arguments = training_arguments(recipe, tmp_path, choose_backend())
+    assert arguments.learning_rate == recipe.training["learning_rate"]
+    assert arguments.load_best_model_at_end
+    assert build_model(recipe, Vocabulary()).config.d_model == recipe.model["d_model"]
+
+
+@pytest.mark.parametrize("field", [item.name for item in fields(Recipe) if item.type is int])
+def test_every_number_can_be_overridden(field):
+    assert getattr(load_recipe("textbook-en-es", [f"{field}=97"]), field) == 97
+
+
+def test_overrides_are_numbers_where_people_write_numbers():
+    recipe = load_recipe("textbook-en-es", ["training.learning_rate=1e-3", "model.norm_position=post"])
+    assert recipe.training["learning_rate"] == 0.001
+    assert recipe.model["norm_position"] == "post"
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("texbook", [], 'there is no recipe "texbook": name one of'),
+        ("missing.yaml", [], "there is no recipe file missing.yaml"),
+        ("tatoeba-en-es", [], "needs a value for corpus: write corpus="),
+        ("textbook-en-es", ["vocab_sise=1"], "knows no vocab_sise: did you mean vocab_size"),
+        ("textbook-en-es", ["model.d_modle=1"], "knows no model.d_modle: did you mean model.d_model"),
+        ("textbook-en-es", ["training.lerning_rate=1"], "did you mean training.learning_rate"),
+        ("textbook-en-es", ["vocab_size=many"], "vocab_size"),
+        ("textbook-en-es", ["model=3"], "model"),
+        ("textbook-en-es", ["corpus=null"], "corpus"),
+        ("textbook-en-es", ["max_tokens"], '"max_tokens" is no override: write key=value'),
+        ("textbook-en-es", ["max_tokens=["], "recipe textbook-en-es"),
+        ("textbook-en-es", ["label_smoothing=2"], "label_smoothing must lie in 0 to 1, got 2"),
+        ("textbook-en-es", ["bpe_dropout=1.5"], "bpe_dropout must lie in 0 to 1, got 1.5"),
+        ("textbook-en-es", ["r_drop=-1"], "r_drop must lie in 0 to"),
+        ("textbook-en-es", ["average=5", "ema_decay=0.9"], "set one of them to 0"),
+        ("textbook-en-es", ["muon=true", "training.optim=adafactor"], "leave one of them out"),
+        ("textbook-en-es", ["num_beams=0"], "num_beams must lie in"),
+        ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got 'fast'"),
+        ("textbook-en-es", ["training.per_device_train_batch_size=8"], "set max_tokens"),
+        ("textbook-en-es", ["training.load_best_model_at_end=false"], "always kept"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(name, overrides, message):
+    with pytest.raises(UserError) as caught:
+        load_recipe(name, overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_file_is_named(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("model: {d_model: 3")
+    with pytest.raises(UserError, match=r"broken\.yaml"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.d_model=13", "does not divide d_model=13"),
+        ("model.dropout=yes_please", "dropout"),
+        ("model.activation_function=gelo", "gelo"),
+        ("training.lr_scheduler_type=sometimes", "sometimes"),
+    ],
+)
+def test_impossible_values_are_refused_when_they_are_used(override, message, tmp_path):
+    recipe = load_recipe("textbook-en-es", [override])
+
+    def use():
+        build_model(recipe, Vocabulary())
+        training_arguments(recipe, tmp_path, choose_backend())
+
+    with pytest.raises(UserError, match=message):
+        use()
+
+
+def test_saved_beside_a_model_and_read_again(tmp_path):
+    recipe = load_recipe("tatoeba-en-zh", ["corpus=some/folder", "training.learning_rate=1e-5"])
+    recipe.save(tmp_path)
+    assert recipe_of(tmp_path) == recipe
+    assert recipe_of(tmp_path / "elsewhere") is None

@@ -269,7 +269,7 @@ def app(arguments: argparse.Namespace) -> None:
 
 def push(arguments: argparse.Namespace) -> None:
     """Share a translator on the Hub, and with it its attention and its app."""
-    from .hub.push import push as push_model
+    from .hub.repositories import push as push_model
 
     push_model(
         arguments.model,

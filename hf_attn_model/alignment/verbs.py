@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..options import typed_or_recipe_language
 from ..view.heads import PROFILE, SCORES, check_style, format_table, profile_cells, save_heads, score_cells
 from ..view.pictures import check_format
-from .align import Export, LiveModel, align_both_ways, align_pairs, open_origin
+from .corpus import Export, LiveModel, align_both_ways, align_pairs, open_origin
 from .formats import to_pharaoh, write_links
 from .heads import choose_alignment_config, profile_heads, score_alignment_config, score_diagonal, summarise_heads
 from .pairs import GoldPair, Pair, read_gold, read_pairs

@@ -11,8 +11,9 @@ import pyarrow as pa
 from ..attention.sentence import SentenceMaps
 from ..attention.shown import html_of
 from ..errors import UserError
+from ..files import reason
 from .arrow_rows import read_row
-from .folder import Folder, reason
+from .folder import Folder
 from .schema import FORMAT, METADATA, VERSION, Layout
 from .shards import ROWS_PER_BATCH, Shard, read_notes
 

@@ -59,8 +59,8 @@ def ablate(arguments: argparse.Namespace) -> None:
     from ..checkpoint.checkpoint import load_translator
     from ..text.corpora import load_corpus
     from ..view.ablations import ablation_text
-    from .ablate import ablate as ablate_heads
-    from .ablate import all_heads
+    from .ablation import ablate as ablate_heads
+    from .ablation import all_heads
 
     recipe = Checkpoint(arguments.model).recipe
     source_lang, target_lang = language(arguments, "source"), language(arguments, "target")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ from ..attention.places import LayerHead
 from ..checkpoint.alignment_config import shift_name
 from ..errors import UserError
 from .heatmap import COLOURS
-from .pictures import check_format
+from .pictures import check_format, write_figure
 from .tables import table
 
 STYLES = ("text", "markdown", "tsv")
@@ -87,10 +88,7 @@ def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead] = 
 def save_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead], path: str | os.PathLike) -> None:
     """Draw into a PNG, SVG or PDF file; see `plot_heads`. Raises `UserError` if it cannot be written."""
     check_format(path)
-    try:
-        plot_heads(profiles, chosen).savefig(path, dpi=160)
-    except OSError as error:
-        raise UserError(f"{path}: {error}") from error
+    write_figure(plot_heads(profiles, chosen), Path(path))
 
 
 def _grids(profiles: Sequence[HeadProfile]) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from hf_attn_model.alignment import verbs
-from hf_attn_model.alignment.align import LiveModel
 from hf_attn_model.alignment.arguments import add_align_arguments, add_heads_arguments
+from hf_attn_model.alignment.corpus import LiveModel
 from hf_attn_model.alignment.formats import read_links
 from hf_attn_model.alignment.links import symmetrise, to_matrix, to_pairs
 from hf_attn_model.alignment.pairs import read_pairs

@@ -17,7 +17,7 @@ from hf_attn_model.checkpoint.alignment_config import AlignmentConfig
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
 from hf_attn_model.study import verbs
-from hf_attn_model.study.ablate import ablate, all_heads
+from hf_attn_model.study.ablation import ablate, all_heads
 from hf_attn_model.study.bootstrap import draw_sentences
 from hf_attn_model.training.metrics import load_translation_metric
 from hf_attn_model.translation.search import translate
@@ -128,7 +128,7 @@ def test_all_heads_are_listed_by_themselves(translator):
 def test_mistakes_come_to_light_before_the_long_work(translator, counting, monkeypatch):
     model, tokenizer = translator
     sources, targets, _ = counting
-    monkeypatch.setattr("hf_attn_model.study.ablate.translate", pytest.fail)
+    monkeypatch.setattr("hf_attn_model.study.ablation.translate", pytest.fail)
     with pytest.raises(UserError, match="heads 0 to 1, not 2"):
         next(ablate(model, tokenizer, sources, targets, [HEADS, [("cross", 0, 2)]], "uniform"))
     with pytest.raises(UserError, match="choose from uniform, zero"):
@@ -146,7 +146,7 @@ def run(*words):
 def test_the_verb_prints_a_table_and_writes_all_numbers(translator_folder, tmp_path, capsys, monkeypatch):
     out, translated = tmp_path / "effects.json", []
     monkeypatch.setattr(
-        "hf_attn_model.study.ablate.translate",
+        "hf_attn_model.study.ablation.translate",
         lambda model, tokenizer, sentences, **options: translated.append(len(sentences)) or ["eins zwei"] * 3,
     )
     run(translator_folder, "--heads", "all", "--mode", "zero", "--sentences", 3, "--num-beams", 1, "--out", out)

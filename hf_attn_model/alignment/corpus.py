@@ -82,6 +82,40 @@ def open_origin(name: str) -> LiveModel | Export:
     return LiveModel(Checkpoint(name))
 
 
+def align(
+    origin: str | Checkpoint | Maps,
+    pairs: Iterable[Pair | tuple[str, str]] | None = None,
+    config: AlignmentConfig | None = None,
+) -> Iterator[LinkedPair]:
+    """Align the words of sentence pairs by the cross-attention of a translator.
+
+        for pair in align("textbook", [("The ball is blue", "La bola es azul")]):
+            print(pair.source_words, pair.target_words, pair.links)
+
+    Args:
+        origin: a model by name or as a `Checkpoint`, or the `Maps` of an export.
+        pairs: sources and targets; an export has its own, and takes none.
+        config: how links are read; as `hf-attn heads` chose for the model unless given, or else by all heads.
+
+    Raises:
+        UserError: there is no such model, it is given no pairs or an export some, or `config` names what is not there.
+    """
+    source = Export(origin) if isinstance(origin, Maps) else LiveModel(_checkpoint(origin))
+    config = config or source.config or AlignmentConfig()
+    if isinstance(source, LiveModel):
+        if pairs is None:
+            raise UserError(f"{source.checkpoint} is a model: give it pairs to align")
+        given = (pair if isinstance(pair, Pair) else Pair(*pair) for pair in pairs)
+        return align_pairs(source.attend(given, config.measure), config)
+    if pairs is not None:
+        raise UserError(f"{source.maps.folder} is an export, which has its own sentences: give it no pairs")
+    return align_pairs(source.attend(None, config.measure), config)
+
+
+def _checkpoint(origin: str | Checkpoint) -> Checkpoint:
+    return origin if isinstance(origin, Checkpoint) else Checkpoint(origin)
+
+
 def align_pairs(attentions: Iterable[CrossAttention], config: AlignmentConfig) -> Iterator[LinkedPair]:
     """Link the words of every pair."""
     return (_linked(attention, attention.links(config)) for attention in attentions)

@@ -7,7 +7,7 @@ from hf_attn_model.alignment.pairs import GoldPair, Pair
 from hf_attn_model.alignment.scores import alignment_error_rate
 from hf_attn_model.attention.places import PLACES
 from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
-from hf_attn_model.study.measure import inspect_pair, measure, measure_one, row_entropies, word_maps_of, word_weights
+from hf_attn_model.study.measures import inspect_pair, measure, measure_one, row_entropies, word_maps_of, word_weights
 from hf_attn_model.study.relevance import textbook_pairs
 
 LAYERS_AND_HEADS = {"encoder": (2, 3), "decoder": (3, 5), "cross": (3, 5)}

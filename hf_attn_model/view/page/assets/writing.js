@@ -1,5 +1,6 @@
 /* The translation written step by step: a slider, and a button that moves it. */
 
+/** @param {number} step */
 function setStep(step) {
   const last = mapOf().rows.length;
   change({ step: step >= last ? null : Math.max(1, step), active: null });
@@ -30,8 +31,8 @@ function drawSteps() {
   const shown = rowsShown(map);
   const slider = byId('step');
   byId('steps').classList.toggle('off', !isWritten);
-  slider.max = last;
-  slider.value = isWritten ? shown : last;
+  slider.max = String(last);
+  slider.value = String(isWritten ? shown : last);
   slider.disabled = !isWritten;
   byId('play').disabled = !isWritten;
   writer.draw();

@@ -3,12 +3,12 @@
 const CELL = { least: matchMedia('(pointer: coarse)').matches ? 22 : 12, most: 52, printed: 38 };
 
 /**
- * What to do when a cell is pointed at or picked.
+ * What to do when a cell is pointed at or picked, the latter in a view of some name.
  *
  * @typedef {object} CellHandlers
  * @property {(map: MergedMap, row: number, column: number) => void} point
  * @property {() => void} leave
- * @property {(map: MergedMap, row: number, column: number) => void} pick
+ * @property {(map: MergedMap, row: number, column: number, view: string) => void} pick
  */
 
 /** @typedef {{title: Content[], highest: number}} Look What stands above, and the weight of the strongest colour. */
@@ -170,7 +170,7 @@ class HeatMap {
       const found = at(event);
       if (!found) return;
       this.cursor = found;
-      this.handlers.pick(this.map, found.row, found.column);
+      this.handlers.pick(this.map, found.row, found.column, this.name);
     });
     this.cells.addEventListener('focus', () => {
       if (this.cells.matches(':focus-visible')) this.walk(this.cursor.row, this.cursor.column);
@@ -196,7 +196,7 @@ class HeatMap {
     };
     const to = places[event.key];
     if (to) this.walk(...to);
-    else if (event.key === 'Enter' || event.key === ' ') this.handlers.pick(this.map, row, column);
+    else if (event.key === 'Enter' || event.key === ' ') this.handlers.pick(this.map, row, column, this.name);
     else return;
     event.preventDefault();
   }

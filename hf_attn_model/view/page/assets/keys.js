@@ -41,7 +41,7 @@ const SHORTCUTS = [
     ', .',
     'one step of the translation back or forward',
     {
-      ',': () => hasSteps() && setStep((state.step ?? mapOf().rows.length) - 1),
+      ',': () => hasSteps() && setStep((state.step ?? writtenMap().rows.length) - 1),
       '.': () => hasSteps() && setStep((state.step ?? 0) + 1),
     },
   ],

@@ -90,9 +90,9 @@ const handlers = {
     return change({ active: { place: map.place, ...wordsOfCell(map, row, column), isCell: true } });
   },
   leave: () => change({ active: null }),
-  pick(map, row, column) {
+  pick(map, row, column, name) {
     if (isHidden(map, row, column)) return;
-    const view = state.layout === 'compare' && map === comparedMap() ? 'B' : 'A';
+    const view = name === 'B' ? 'B' : 'A';
     change({ place: map.place, cell: { view, place: map.place, ...wordsOfCell(map, row, column) }, part: 0 });
     openMaking(false);
   },

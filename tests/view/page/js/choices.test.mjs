@@ -59,7 +59,7 @@ test('letters are left to whoever types, and to the browser', () => {
   press('w');
   assert.equal(state.unit, 'words');
   page.byId('shortcuts').checked = true;
-  press('w', { target: page.document });
+  press('w', { target: {} }); // the document itself, which is no element
   assert.equal(state.unit, 'subwords');
 });
 
@@ -149,6 +149,8 @@ test('B is another record of the same source with the same head, else the next h
   assert.deepEqual(page.comparison(), { record: 1, layer: 1, head: 'all' });
   page.change({ compare: { record: 1, layer: 'all', head: 2 } });
   assert.deepEqual(page.comparedMap().heads, [2, 5]);
+  page.change({ compare: { record: 1, layer: 1, head: 'all' } });
+  assert.deepEqual(page.comparedMap().heads, [3, 4, 5]);
   page.change({ compare: { record: 1, layer: 7, head: 2 } });
   assert.deepEqual(page.comparison(), { record: 1, layer: 1, head: 'all' }, 'there is no such layer');
 });

@@ -62,14 +62,19 @@ test('the decoder is told of by what it reads and what it writes', () => {
 });
 
 test('a bias is told of, and a minus is written as one', () => {
-  const part = { layer: 1, head: 0, query: 1, key: 3 };
-  const { said, numbers } = explain({ hasBias: true }, 'cross', part);
-  const [, , T, S] = numbers.shape;
-  const bias = numbers.bias[((part.layer * 3 + part.head) * T + part.query) * S + part.key];
-  const [, , masked] = texts(said, isEquation);
-  const [, sign, size] = masked.match(/ ([−+]) (\d\.\d{4}) = /);
-  assert.ok(Math.abs((sign === '−' ? -1 : 1) * Number(size) - bias) < 6e-5);
-  assert.match(said.textContent, /what the model adds for the distance/);
+  const signs = new Set();
+  for (let key = 0; key < 7; key += 1) {
+    const part = { layer: 1, head: 0, query: 1, key };
+    const { said, numbers } = explain({ hasBias: true }, 'cross', part);
+    const [, , T, S] = numbers.shape;
+    const bias = numbers.bias[((part.layer * 3 + part.head) * T + part.query) * S + key];
+    const [, , masked] = texts(said, isEquation);
+    const [, sign, size] = masked.match(/ ([−+]) (\d\.\d{4}) = /);
+    assert.ok(Math.abs((sign === '−' ? -1 : 1) * Number(size) - bias) < 6e-5);
+    assert.match(said.textContent, /what the model adds for the distance/);
+    signs.add(sign);
+  }
+  assert.equal(signs.size, 2);
 });
 
 test('without values the page says how to get them', () => {

@@ -58,10 +58,10 @@ def run(node):
 def run_tool(run):
     """Run a tool of package.json."""
 
-    def run_file(path):
-        tool = ROOT / "node_modules" / path
+    def run_file(name, path):
+        tool = ROOT / "node_modules" / name / path
         if not tool.is_file():
-            skip_aloud(f"there is no {tool.name}: npm ci")
+            skip_aloud(f"there is no {name}: npm ci")
         return run(tool)
 
     return run_file
@@ -121,11 +121,11 @@ def test_unit_tests(run, fixture):
 
 
 def test_lint(run_tool):
-    run_tool("eslint/bin/eslint.js")
+    run_tool("eslint", "bin/eslint.js")
 
 
 def test_types(run_tool):
-    run_tool("typescript/bin/tsc")
+    run_tool("typescript", "bin/tsc")
 
 
 def test_the_lock_has_the_pins_and_names_no_host():

@@ -31,6 +31,7 @@ from unittest.mock import patch
 ROOT = Path(__file__).parents[1]
 COMMIT = "df48eb6ea3f2b3023d51e491308be8bd1f5a83a0"
 SPLITS = {"train": slice(1, 25), "dev": slice(1, 9), "test": slice(3)}  # the first sentence is new in the test
+UNSEEN = ("The ball is blue", "My dog drinks warm milk", "The girl loves the black cat")  # here beams differ
 SHARED = """
 corpus=corpus watch_attention=0 fast_kernels=false training.bf16=false training.use_cpu=true training.report_to=[]
 training.disable_tqdm=true training.warmup_steps=2 training.seed=7 model.encoder_layers=1 model.dropout=0.1
@@ -285,8 +286,9 @@ def measure_model(model: str, sources: Sequence[str], targets: Sequence[str], ou
 
     logits = {f"pair_{number}": one for number, one in enumerate(logits_of(model, sources, targets))}
     np.savez_compressed(out / "logits.npz", **logits)
-    beams = {width: hf_attn("translate", model, *sources, "--num-beams", width).splitlines() for width in ("1", "5")}
-    write_json(out / "translations.json", beams)
+    texts = [*sources, *UNSEEN]
+    beams = {width: hf_attn("translate", model, *texts, "--num-beams", width).splitlines() for width in ("1", "5")}
+    write_json(out / "translations.json", {"sources": texts, "beams": beams})
     write_page(out / "page-translator.json.gz", model, sources[0])
 
 

@@ -20,10 +20,7 @@ import torch
 from make_compatibility_data import EXPORTS, TRAINING, courses, hf_attn, overrides, page_blocks, resume
 from safetensors.torch import load_file
 
-from hf_attn_model.align.known import read_known_heads
-from hf_attn_model.align.reading import Reading
-from hf_attn_model.checkpoint import load_translator
-from hf_attn_model.maps import open_maps
+from hf_attn_model import Checkpoint, load_translator, open_maps
 
 DATA = Path(__file__).parent / "data" / "df48eb6"
 EXPECTED = DATA / "expected"
@@ -130,20 +127,22 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(data, recipe):
 def test_the_saved_alignment_is_read_as_it_was_chosen(data):
     saved = read_json(DATA / "translator" / "alignment.json")
     assert set(saved) == {"heads", "step", "measure", "rule", "least", "dev", "profiles"}
-    reading = Reading.load("translator")
-    assert reading.heads == tuple(map(tuple, saved["heads"]))
-    assert (reading.step, reading.measure) == (saved["step"], saved["measure"])
-    assert (reading.rule, reading.least) == (saved["rule"], saved["least"])
-    known = [(head.layer, head.head, head.role, head.aer, head.step) for head in read_known_heads("translator")]
-    assert known == [tuple(head[key] for key in ("layer", "head", "role", "aer", "step")) for head in saved["profiles"]]
+    found = Checkpoint("translator")
+    assert found.alignment.heads == tuple(map(tuple, saved["heads"]))
+    assert (found.alignment.shift, found.alignment.measure) == (saved["step"] == "input", saved["measure"])
+    assert (found.alignment.rule, found.alignment.threshold) == (saved["rule"], saved["least"])
+    known = [(head.layer, head.head, head.role, head.aer, head.shift) for head in found.head_summaries]
+    roles = [tuple(head[key] for key in ("layer", "head", "role", "aer")) for head in saved["profiles"]]
+    assert known == [(*role, head["step"] == "input") for role, head in zip(roles, saved["profiles"], strict=True)]
 
 
 def test_the_same_heads_are_chosen_anew(data):
-    chosen, known = Reading.load("translator"), read_known_heads("translator")
+    chosen = Checkpoint("translator")
+    chosen = chosen.alignment, chosen.head_summaries
     Path("translator", "alignment.json").unlink()
     hf_attn("heads", "translator", "--gold", "gold.jsonl")
-    assert Reading.load("translator") == chosen
-    assert read_known_heads("translator") == known
+    anew = Checkpoint("translator")
+    assert (anew.alignment, anew.head_summaries) == chosen
 
 
 LINKS = {

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hf_attn_model.maps.sentence import PLACES
+from hf_attn_model.maps.words import SPECIAL_COLUMN
+from hf_attn_model.view.page.numbers import pack
 from looking import SPECIALS, expected_map
 from pages import seen
 
-from hf_attn_model.maps.sentence import PLACES
-from hf_attn_model.maps.words import SPECIAL_COLUMN
 from hf_attn_model.view.page.colours import colour_maps
-from hf_attn_model.view.page.numbers import pack
 from hf_attn_model.view.page.payload import record_payload
 
 ROOT = Path(__file__).resolve().parents[3]

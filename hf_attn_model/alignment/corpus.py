@@ -90,7 +90,7 @@ def align(
     """Align the words of sentence pairs by the cross-attention of a translator.
 
         for pair in align("textbook", [("The ball is blue", "La bola es azul")]):
-            print(pair.source_words, pair.target_words, pair.links)
+            print(pair.source, pair.target, pair.links)
 
     Args:
         origin: a model by name or as a `Checkpoint`, or the `Maps` of an export.

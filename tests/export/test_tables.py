@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from small_exports import IDS, PAIRS, expected_records, export
-from small_models import make_translator
+from small_exports import IDS, PAIRS, expected_records, export, make_translator
 
 from hf_attn_model.attention.record import record_attention
 from hf_attn_model.errors import UserError

@@ -2,8 +2,8 @@
 
 Read in this order: `scores` (links against gold links), `links` (a word map -> links; two directions -> one), `pairs`
 (what is aligned), `cross_attention` (a model or an export -> word maps -> links), `heads` (what each head does, and
-those that agree best with gold links), `formats` (files), `corpus` (links of many pairs). `baselines`, and
-`links.diagonal_links`, are what attention is compared with.
+those that agree best with gold links), `formats` (files), `corpus` (links of many pairs), `selection` (heads and links
+for a model). `baselines`, and `links.diagonal_links`, are what attention is compared with.
 """
 
 from .corpus import align

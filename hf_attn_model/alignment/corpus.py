@@ -77,9 +77,10 @@ def open_origin(name: str) -> LiveModel | Export:
     Raises:
         UserError: neither is there.
     """
-    if Path(name).is_dir() and not Path(name, "config.json").is_file():
+    checkpoint = Checkpoint(name)
+    if checkpoint.folder is not None and checkpoint.find("config.json") is None:
         return Export(open_maps(name))
-    return LiveModel(Checkpoint(name))
+    return LiveModel(checkpoint)
 
 
 def align(

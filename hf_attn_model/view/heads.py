@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from ..alignment.cross_attention import SHIFTS
 from ..alignment.heads import HeadProfile
 from ..alignment.scores import LinkCounts
+from ..alignment.selection import HeadSelection
 from ..attention.places import LayerHead
 from ..checkpoint.alignment_config import shift_name
 from ..errors import UserError
@@ -48,6 +49,21 @@ def check_style(style: str) -> None:
     """Raise `UserError` unless a style of tables is one of `STYLES`."""
     if style not in STYLES:
         raise UserError(f"no table is called {style!r}; choose from {', '.join(STYLES)}")
+
+
+def selection_text(selection: HeadSelection, style: str = "text") -> str:
+    """Lay out what was found out about heads: a table of all, and one of the chosen ones beside the diagonal.
+
+    Args:
+        selection: see `alignment.selection.select_heads`.
+        style: one of `STYLES`.
+    """
+    check_style(style)
+    rows = [[split, "chosen", *score_cells(counts)] for split, counts in selection.scores.items()]
+    rows += [[split, "diagonal", *score_cells(counts)] for split, counts in selection.diagonal.items()]
+    profiles = format_table(PROFILE, [profile_cells(profile) for profile in selection.profiles], style)
+    scores = format_table(["gold", "links", *SCORES], rows, style)
+    return f"{profiles}\n\nchosen on dev: {selection.config}\n\n{scores}"
 
 
 def score_cells(counts: LinkCounts) -> list[str | float]:

@@ -1,6 +1,5 @@
 """Effects of changed heads: scores against the packaged metric, replicates against resampled corpora."""
 
-import argparse
 import json
 
 import numpy as np
@@ -12,11 +11,9 @@ from hf_attn_model.alignment.pairs import GoldPair
 from hf_attn_model.alignment.scores import alignment_error_rate
 from hf_attn_model.attention.intervene import intervene
 from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
-from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.alignment_config import AlignmentConfig
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
-from hf_attn_model.study import verbs
 from hf_attn_model.study.ablation import ablate, all_heads
 from hf_attn_model.study.bootstrap import draw_sentences
 from hf_attn_model.training.metrics import load_translation_metric
@@ -135,58 +132,3 @@ def test_mistakes_come_to_light_before_the_long_work(translator, counting, monke
         next(ablate(model, tokenizer, sources, targets, [HEADS], "halve"))
     with pytest.raises(UserError, match="do not pair up"):
         next(ablate(model, tokenizer, sources, targets[1:], [HEADS], "uniform"))
-
-
-def run(*words):
-    parser = argparse.ArgumentParser()
-    verbs.add_ablate_arguments(parser)
-    verbs.ablate(parser.parse_args([str(word) for word in words]))
-
-
-def test_the_verb_prints_a_table_and_writes_all_numbers(translator_folder, tmp_path, capsys, monkeypatch):
-    out, translated = tmp_path / "effects.json", []
-    monkeypatch.setattr(
-        "hf_attn_model.study.ablation.translate",
-        lambda model, tokenizer, sentences, **options: translated.append(len(sentences)) or ["eins zwei"] * 3,
-    )
-    run(translator_folder, "--heads", "all", "--mode", "zero", "--sentences", 3, "--num-beams", 1, "--out", out)
-    printed = capsys.readouterr().out
-    found = json.loads(out.read_text())
-    assert len(found) == 10
-    assert translated == [3] * 11
-    for each in found:
-        place, layer, head = each["heads"][0]
-        assert f"{place}:{layer}:{head}" in printed
-        for effect in each["effects"]:
-            assert f"{effect['after'] - effect['before']:+.2f}" in printed
-    assert "untouched" in printed
-
-
-def test_the_verb_reads_links_as_the_model_says(translator_folder, counting, tmp_path, capsys, monkeypatch):
-    _, _, pairs = counting
-    gold = tmp_path / "gold.jsonl"
-    rows = [{"source": p.source_words, "target": p.target_words, "sure": p.sure} for p in pairs]
-    gold.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr(Checkpoint, "alignment", AlignmentConfig(((1, 7),)))
-    with pytest.raises(UserError, match="no head 1:7"):
-        run(translator_folder, "--heads", "cross:0:0", "--gold", gold, "--sentences", 2)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--heads", "cross:9:0"], "has no cross layer 9"),
-        (["--heads", "cross"], "write PLACE:LAYER:HEAD"),
-        (["--heads", "cross:0:0", "--sentences", "0"], "--sentences must be at least 1"),
-        (["--heads", "cross:0:0", "--num-beams", "0"], "--num-beams must be at least 1"),
-        (["--heads", "cross:0:0", "--corpus", "./nowhere"], "nowhere"),
-    ],
-)
-def test_mistakes_of_the_verb_are_told(translator_folder, words, message):
-    with pytest.raises(UserError, match=message):
-        run(translator_folder, *words)
-
-
-def test_a_model_without_a_recipe_needs_a_corpus(tmp_path):
-    with pytest.raises(UserError, match="give --source-lang"):
-        run(tmp_path, "--heads", "cross:0:0")

@@ -41,12 +41,15 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.demo / "evaluation.json").is_file():
         run_demo(out=str(options.demo))
-    pack(options.demo, TEXTBOOK_FOLDER)
+    packed = options.demo / "packed"
+    pack(options.demo, packed)
     for verb in (["heads", "--gold", "textbook:en-es", "--test", "textbook:en-es"], ["evaluate"]):
-        if status := hf_attn([verb[0], str(TEXTBOOK_FOLDER), *verb[1:]]):
+        if status := hf_attn([verb[0], str(packed), *verb[1:]]):
             raise SystemExit(status)
-    sizes = {path.name: path.stat().st_size for path in sorted(TEXTBOOK_FOLDER.iterdir())}
-    print("\n".join(f"{size:>12,}  {name}" for name, size in sizes.items()))
+    shutil.rmtree(TEXTBOOK_FOLDER, ignore_errors=True)
+    shutil.copytree(packed, TEXTBOOK_FOLDER)
+    for path in sorted(TEXTBOOK_FOLDER.iterdir()):
+        print(f"{path.stat().st_size:>12,}  {path.name}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ IGNORED = -100  # the label of a position that does not count
 
 @dataclass(frozen=True)
 class SmoothedLoss:
-    """Cross-entropy in nats per target token, smoothed in training: `Seq2SeqTrainer(compute_loss_func=SmoothedLoss(0.1))`.
+    """Cross-entropy in nats per target token, smoothed in training; `Seq2SeqTrainer(compute_loss_func=SmoothedLoss())`.
 
     A step of several batches (`gradient_accumulation_steps`, several processes) is the mean over all of its tokens.
     Where no gradient is asked for, in evaluation, the loss is not smoothed: so is that of `TranslationTrainer`, and

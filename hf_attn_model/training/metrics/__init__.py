@@ -48,12 +48,12 @@ def compute_translation_metrics(
         return tokenizer.batch_decode(np.where(ids == IGNORED, tokenizer.pad_token_id, ids), skip_special_tokens=True)
 
     def compute_metrics(collected: EvalPrediction) -> dict[str, float]:
-        predictions = collected.predictions
-        if not isinstance(predictions, np.ndarray) or predictions.ndim != 2:
+        predictions, labels = collected.predictions, collected.label_ids
+        if not (isinstance(predictions, np.ndarray) and isinstance(labels, np.ndarray)) or predictions.ndim != 2:
             raise UserError("there are no translations to score: set predict_with_generate=True in the arguments")
         scores = metric.compute(
             predictions=decode(predictions),
-            references=decode(collected.label_ids),
+            references=decode(labels),
             target_lang=target_lang,
             lowercase=lowercase,
         )

@@ -18,7 +18,7 @@ def test_every_program_of_the_page_runs(tmp_path, monkeypatch, capsys):
         line = page.count("\n", 0, block.start(1))
         exec(compile("\n" * line + block[1], str(PAGE), "exec"), variables)
     names = {path.name for path in variables["runs"].iterdir()}
-    assert {"batches", "smoothed", "ema", "averaged", "mean", "watched", "scored", "hiding"} <= names
+    assert {"batches", "smoothed", "ema", "averaged", "mean", "watched", "scored", "hiding", "whole"} <= names
     printed = capsys.readouterr().out
     assert "eval_bleu" in printed
     assert "tok:13a" in printed

@@ -86,7 +86,7 @@ class _Recorder:
             raise UserError(f"{type(model).__name__} has no encoder and decoder layers to record")
         check_places(places)
         if not {"query", "key"} <= set(keep) <= set(VECTORS):
-            raise UserError(f'keep={keep}: choose ("query", "key") or ("query", "key", "value")')
+            raise UserError(f"cannot keep {', '.join(keep) or 'nothing'}: keep query and key, or query, key and value")
         chosen = None if layers is None else set(layers)
         missing = sorted((chosen or set()) - {layer for place, layer in there if place in places})
         if missing:
@@ -98,7 +98,8 @@ class _Recorder:
         }
         self.heads = None if heads is None else tuple(heads)
         if self.heads is not None and (not self.heads or min(self.heads) < 0):
-            raise UserError(f"heads={self.heads}: give numbers of heads, counted from 0")
+            named = ", ".join(map(str, self.heads)) or "of no number"
+            raise UserError(f"heads {named}: give numbers of heads, counted from 0")
         self.with_value = "value" in keep
         self.masks = MaskFolder()
         self.pad_token_id = model.config.pad_token_id

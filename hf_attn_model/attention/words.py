@@ -20,7 +20,7 @@ SPECIAL_COLUMN = "<special>"  # name of the column under the policy "column"
 def check_special(special: str) -> None:
     """Raise `UserError` for a policy that there is not."""
     if special not in SPECIAL:
-        raise UserError(f"special={special!r}: choose from {', '.join(SPECIAL)}")
+        raise UserError(f"no policy for special tokens is called {special}; choose from {', '.join(SPECIAL)}")
 
 
 def group_tokens(words: Sequence[int | None]) -> list[list[int]]:

@@ -43,7 +43,7 @@ class AlignmentConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.shift, bool):
-            raise UserError(f"shift={self.shift!r}: it is True (where a word is read) or False (where it is written)")
+            raise UserError(f"shift is {self.shift}: choose true (where a word is read) or false (where it is written)")
         for name, values in (("measure", MEASURES), ("rule", RULES)):
             if getattr(self, name) not in values:
                 raise UserError(f"no {name} is called {getattr(self, name)!r}; choose from {', '.join(values)}")
@@ -96,8 +96,12 @@ def load_alignment(path: Path) -> tuple[AlignmentConfig, list[HeadSummary]]:
             for each in known.get("profiles", [])
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); write it again with hf-attn heads") from error
+        raise UserError(f"{path} is damaged ({_fault(error)}); write it again with hf-attn heads") from error
     return config, summaries
+
+
+def _fault(error: Exception) -> str:
+    return f"it lacks {error.args[0]}" if isinstance(error, KeyError) else str(error)
 
 
 def shift_name(shift: bool) -> str:

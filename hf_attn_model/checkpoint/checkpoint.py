@@ -1,5 +1,6 @@
 """A trained translator, in a folder or on the Hub, with everything that lies beside its weights."""
 
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
 from huggingface_hub.utils import httpx, validate_repo_id
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
 from .hub_errors import hub_reason
 
@@ -208,11 +209,31 @@ class Checkpoint:
             )
         except (OSError, ValueError, ImportError, SafetensorError, StrictDataclassError, httpx.TransportError) as error:
             raise self._cannot_load(error) from error
+        except Exception as error:  # what libraries raise over a damaged file is not foreseeable
+            damage = self._damage() or f"one of its files is damaged ({type(error).__name__})"
+            raise UserError(f"cannot load a translator from {self}: {damage}") from error
+
+    def _damage(self) -> str | None:
+        """Say which of the JSON files holds no object."""
+        for file in (CONFIG_NAME, "generation_config.json", "tokenizer_config.json", "tokenizer.json"):
+            path = self.find(file)
+            try:
+                if path is not None and not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
+                    return f"{file} is damaged: it holds no JSON object"
+            except ValueError as error:
+                return f"{file} is damaged: {error}"
+        return None
 
     def _cannot_load(self, error: BaseException) -> UserError:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         if reason.rstrip().endswith(":"):  # the line names nothing yet
             reason = " ".join(str(error).split())
+        if "contains custom code" in reason:
+            reason = "its config.json names no model that is known here, and code from a checkpoint is never run"
+        if damage := self._damage() if self.folder is not None else None:
+            reason = damage
+        if isinstance(error, StrictDataclassError):
+            reason = f"{CONFIG_NAME}: {in_words(error)}"
         if refusal := hub_reason(error):
             reason = f"no folder of that name, and on the Hub {refusal}"
         return UserError(f"cannot load a translator from {self}: {reason}")

@@ -136,7 +136,7 @@ def number_kept(keep: str) -> int:
     """Read the number in "top-4". Raises `UserError` for anything else."""
     match = re.fullmatch(r"top-([1-9]\d*)", keep)
     if match is None:
-        raise UserError(f"keep={keep!r}: choose weights, qk, or top-4 (or another number) for the largest of each row")
+        raise UserError(f"cannot keep {keep}: choose weights, qk, or top-4 (or another number) of each row")
     return int(match[1])
 
 
@@ -179,7 +179,7 @@ class Settings:
             number_kept(self.keep)
         check_special(self.special)
         if self.to not in ("arrow", "parquet"):
-            raise UserError(f"to={self.to!r}: choose arrow or parquet")
+            raise UserError(f"cannot export to {self.to}: choose arrow or parquet")
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices as JSON values."""

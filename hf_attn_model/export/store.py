@@ -178,7 +178,8 @@ def read_metadata(folder: Folder) -> dict | None:
         raise UserError(f"{path} is damaged ({error}); export again into another folder") from error
     if metadata is None:
         return None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+    keys = {"version", "settings", "places", "keep", "finished", "shards"}
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or not keys <= metadata.keys():
         raise UserError(f"{path} does not describe attention maps; give the folder that an export wrote")
     if metadata["version"] != VERSION:
         raise UserError(

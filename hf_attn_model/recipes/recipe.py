@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from transformers import Seq2SeqTrainingArguments
 from yaml import YAMLError
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..files import write_text
 from ..model import AttnConfig
 
@@ -122,11 +122,15 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             raise UserError(f'"{override}" is no override: write key=value, such as training.learning_rate=1e-3')
     try:
         config = OmegaConf.create(path.read_text(encoding="utf-8"))
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{where}: not a recipe, which has a line KEY: VALUE for each setting")
         config = cast(DictConfig, OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides))))
         _refuse_unknown(config, [item.name for item in fields(Recipe)], where, "")
         merged = OmegaConf.merge(Recipe, config)
+    except AssertionError:  # OmegaConf's, for a file that is one word
+        raise UserError(f"{where}: not a recipe, which has a line KEY: VALUE for each setting") from None
     except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+        raise UserError(f"{where}: {in_words(error)}") from error
 
     if missing := OmegaConf.missing_keys(merged):
         raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
@@ -161,7 +165,7 @@ def _check_values(recipe: Recipe, where: str) -> None:
         if name in OWNED:
             raise UserError(f"{where}: training.{name} is not for recipes: {OWNED[name]}")
         if type(arguments[name].default) in (int, float) and type(value) not in (int, float):
-            raise UserError(f"{where}: training.{name} must be a number, got {value!r}")
+            raise UserError(f"{where}: training.{name} must be a number, got {value}")
 
 
 def recipe_of(model: str | Path) -> Recipe | None:

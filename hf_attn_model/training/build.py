@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainingArguments
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..model import AttnConfig, AttnForConditionalGeneration
 from ..recipes.recipe import Recipe
 from ..text.lengths import round_up
@@ -34,7 +34,7 @@ def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None
     try:
         return Seq2SeqTrainingArguments(output_dir=str(out), **(defaults | given))
     except (TypeError, ValueError) as error:
-        raise UserError(f"recipe {recipe.name}: training: {error}") from error
+        raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:
@@ -48,10 +48,11 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
             **recipe.model,
         )
     except Exception as error:
-        raise UserError(f"recipe {recipe.name}: model: {' '.join(str(error).split())}") from error
+        raise UserError(f"recipe {recipe.name}: model: {in_words(error)}") from error
     padded = int(round_up(recipe.max_length))
     if padded > config.max_position_embeddings:
-        raise UserError(f"recipe {recipe.name}: max_length={padded} exceeds model.max_position_embeddings")
+        most = f"model.max_position_embeddings, {config.max_position_embeddings}"
+        raise UserError(f"recipe {recipe.name}: max_length, {padded} with its end mark, exceeds {most}")
     model = AttnForConditionalGeneration(config)
     fill_generation_config(model, recipe)
     return model

@@ -59,7 +59,7 @@ def test_values_are_kept_when_asked():
         ({"places": ["encoder"], "layers": [2]}, "there is no layer 2 in encoder of"),
         ({"heads": [-1]}, "give numbers of heads"),
         ({"heads": []}, "give numbers of heads"),
-        ({"keep": ["weights"]}, "keep=.*choose"),
+        ({"keep": ["weights"]}, "cannot keep weights: keep query and key"),
         ({"heads": [7]}, "no head 7: the attention has heads 0 to 2"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_row_that_paid_no_word_stays_zero():
 
 
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(UserError, match="special='hide': choose from keep, drop, column"):
+    with pytest.raises(UserError, match="no policy for special tokens is called hide; choose from keep, drop, column"):
         merge_words(random_map(5, 7), ROWS, COLUMNS, "hide")
 
 

@@ -147,7 +147,7 @@ def test_code_of_strangers_is_neither_run_nor_asked_about(tmp_path, capsys, monk
     monkeypatch.setattr("builtins.input", lambda prompt: "y")
     for arguments in (["translate", str(tmp_path), "one"], ["push", str(tmp_path), "alice/x", "--dry-run"]):
         status = main(arguments)
-        assert "contains custom code" in the_line(status, capsys.readouterr().err)
+        assert "code from a checkpoint is never run" in the_line(status, capsys.readouterr().err)
     assert not (tmp_path / "ran").exists()
 
 

@@ -58,7 +58,7 @@ def test_overrides_are_numbers_where_people_write_numbers():
         ("textbook-en-es", ["average=5", "ema_decay=0.9"], "set one of them to 0"),
         ("textbook-en-es", ["muon=true", "training.optim=adafactor"], "leave one of them out"),
         ("textbook-en-es", ["num_beams=0"], "num_beams must lie in"),
-        ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got 'fast'"),
+        ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got fast"),
         ("textbook-en-es", ["training.per_device_train_batch_size=8"], "set max_tokens"),
         ("textbook-en-es", ["training.load_best_model_at_end=false"], "always kept"),
     ],

@@ -1,0 +1,183 @@
+"""The process around a verb: signals at any moment, any locale, what is imported, what is printed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hf_attn_model.cli import main
+
+HF_ATTN = [sys.executable, "-m", "hf_attn_model.cli"]
+HEAVY = ("torch", "transformers", "numpy", "datasets", "huggingface_hub")
+MOMENTS = (0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # seconds after the verb has begun
+INTERRUPT = """
+import os, signal, sys, threading
+moment, number = float(sys.argv[1]), int(sys.argv[2])
+del sys.argv[1:3]
+from hf_attn_model.cli import main
+threading.Timer(moment, os.kill, (os.getpid(), number)).start()
+sys.exit(main())
+"""
+
+
+def run(*typed, **environment):
+    """Run `hf-attn` in a process of its own; returns the finished process, its output as bytes."""
+    return subprocess.run([*HF_ATTN, *typed], capture_output=True, env=os.environ | environment, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    path = tmp_path_factory.mktemp("many") / "sentences.txt"
+    path.write_text("one two three\n" * 100_000)
+    return path
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
+def test_a_signal_at_any_moment_is_one_line(translator_folder, many, moment, number, word, status):
+    if number == signal.SIGTERM and moment not in MOMENTS[1::4]:
+        pytest.skip("a few moments suffice for the second signal")
+    command = [sys.executable, "-c", INTERRUPT, str(moment), str(int(number)), "translate", translator_folder]
+    done = subprocess.run([*command, "--file", many], capture_output=True, text=True, timeout=300)
+    assert done.returncode == status, done.stderr
+    *before, last = done.stderr.splitlines()
+    assert last == f"hf-attn: {word}"
+    assert all(line.startswith("Translating") for line in before)
+
+
+def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, capsys, monkeypatch):
+    def stubborn(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise RuntimeError("DataLoader worker exited unexpectedly") from None
+
+    def deaf(*_, **__):
+        try:
+            stubborn()
+        except RuntimeError:
+            return ["eins"]
+
+    for translate in (stubborn, deaf):
+        monkeypatch.setattr("hf_attn_model.translation.search.translate", translate)
+        before = signal.getsignal(signal.SIGINT)
+        assert main(["translate", str(translator_folder), "one"]) == 130
+        assert capsys.readouterr().err == "hf-attn: interrupted\n"
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_worker_of_ours_is_ended_as_others_are(tmp_path):
+    lines = """
+import os, signal, sys, time
+from hf_attn_model.cli.process import Signals
+with Signals(until_exit=True):
+    child = os.fork()
+    if not child:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{-signal.SIGTERM}\n", "")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_any_locale(translator_folder, environment, tmp_path):
+    (tmp_path / "sätze.txt").write_text("five\n")
+    done = run("translate", translator_folder, "--file", tmp_path / "sätze.txt", **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == run("translate", translator_folder, "five").stdout.decode()
+    done = run("explain", translator_folder, "five two", "--word", "fünf", "--place", "cross", **environment)
+    assert b"hf-attn: " not in done.stderr or "fünf" in done.stderr.decode()
+    assert b"Error" not in done.stderr
+
+
+def test_an_argument_that_is_not_utf_8():
+    for environment in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        done = run("translate", "runs/demo", b"f\xfcnf", **environment)
+        assert done.returncode == 2
+        assert done.stderr == b"hf-attn: argument 3, f\\udcfcnf: not UTF-8\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "said"),
+    [
+        (["--help"], 0, "Usage: hf-attn"),
+        ([], 2, "Usage: hf-attn"),
+        (["--version"], 0, "hf-attn-model "),
+        (["view", "--help"], 0, "Usage: hf-attn view"),
+        (["translate", "--fiel", "x"], 2, "did you mean --file?"),
+        (["translate", "x", "--num-beams", "many"], 2, "not a whole number"),
+        (["view", "x", "y", "--place", "middle"], 2, "encoder, decoder, cross"),
+        (["translate", "x", "--num-beams", "0"], 2, "--num-beams must be at least 1"),
+    ],
+)
+def test_what_runs_no_verb_imports_nothing_heavy(typed, status, said):
+    lines = f"""
+import sys
+from hf_attn_model.cli import main
+status = main({typed})
+heavy = [name for name in {HEAVY} if name in sys.modules]
+sys.exit(f"imported: {{heavy}}" if heavy else status)
+"""
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert said in done.stdout + done.stderr
+
+
+def test_help_takes_less_than_half_a_second():
+    """CPU seconds, the best of three: this machine is shared."""
+    lines = "import sys, time; from hf_attn_model.cli import main; main(['--help']); print(time.process_time())"
+    times = [float(subprocess.check_output([sys.executable, "-c", lines]).split()[-1]) for _ in range(3)]
+    assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(shell):
+    script = run(_HF_ATTN_COMPLETE=f"source_{shell}").stdout.decode()
+    assert "_HF_ATTN_COMPLETE=complete_" + shell in script
+
+    def complete(line):
+        words = line.split(" ")
+        asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_TYPER_COMPLETE_ARGS": line}
+        asked |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_HF_ATTN_COMPLETE": f"complete_{shell}"}
+        return run(**asked).stdout.decode()
+
+    assert "translate" in complete("hf-attn trans")
+    assert "encoder" in complete("hf-attn view m s --place e")
+    assert "textbook-en-zh" in complete("hf-attn train textbook")
+
+
+def test_a_normal_run_says_nothing_that_frightens(translator_folder, many, tmp_path):
+    done = run("translate", translator_folder, "one two")
+    assert done.stderr == b""
+    (tmp_path / "few.txt").write_text("one two\n")
+    done = run("translate", translator_folder, "--file", tmp_path / "few.txt")
+    assert done.stderr.decode() == f"Translating 1 sentences with {translator_folder} (beam 2)\n"
+    done = run("translate", translator_folder, "one " * 1000)
+    assert done.stderr.startswith(b"hf-attn: line 1 has ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_training_says_what_it_does_and_nothing_that_frightens(small_recipe, tmp_path):
+    small_recipe.save(tmp_path)
+    done = run("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
+    assert done.returncode == 0
+    assert done.stderr.decode() == f"Training counting on {small_recipe.corpus} into {tmp_path / 'run'}\n"
+    for frightening in (b"Loading weights", b"Writing model shards", b"missing keys", b"Warning"):
+        assert frightening not in done.stdout

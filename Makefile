@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo test test-all clean
+.PHONY: demo test test-all test-lowest clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -32,5 +32,19 @@ test-all: test
 	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+# The tests on the lowest versions that pyproject.toml allows, in an environment of its own. Only torch is the pinned one:
+# of lower ones the package index has for Linux no build without CUDA, which would be gigabytes.
+test-lowest: .venv-lowest/test
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or browser)"
+
+.venv-lowest/test: pyproject.toml constraints.txt
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint constraints.txt uv
+	grep '^torch==' constraints.txt > .venv-lowest/torch.txt
+	.venv-lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra test --override .venv-lowest/torch.txt \
+		--output-file .venv-lowest/lowest.txt pyproject.toml
+	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest/lowest.txt --editable '.[test]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-lowest build dist *.egg-info

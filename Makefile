@@ -1,4 +1,4 @@
-# `make demo` and `make test` are the only set-up commands on a fresh machine.
+# `make demo`, `make quick` and `make test` are the only set-up commands on a fresh machine.
 PYTHON ?= python3
 RECIPE ?= textbook-en-es
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo test test-all test-lowest clean
+.PHONY: demo quick test test-all test-lowest clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -16,6 +16,13 @@ test: .venv/test
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+
+# Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
+quick: .venv/test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal \
+		-m "not (slow or train or browser or hub or ecosystem)"
 
 # What `test` leaves out: tests of a minute or more each.
 test-all: test

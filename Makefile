@@ -1,4 +1,4 @@
-# `make demo` and `make test` are the only set-up commands on a fresh machine.
+# `make demo`, `make quick` and `make test` are the only set-up commands on a fresh machine.
 PYTHON ?= python3
 RECIPE ?= textbook-en-es
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo test test-all clean
+.PHONY: demo quick test test-all test-lowest clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -16,6 +16,13 @@ test: .venv/test node_modules/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+
+# Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
+quick: .venv/test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal \
+		-m "not (slow or train or browser or hub or ecosystem)"
 
 # What `test` leaves out: tests of a minute or more each.
 test-all: test
@@ -39,5 +46,19 @@ node_modules/.installed: package-lock.json
 	elif npm ci --silent --no-audit --no-fund; then touch $@; \
 	else echo "npm ci failed: the page's JavaScript will not be checked"; fi
 
+# The tests on the lowest versions that pyproject.toml allows, in an environment of its own. Only torch is the pinned one:
+# of lower ones the package index has for Linux no build without CUDA, which would be gigabytes.
+test-lowest: .venv-lowest/test
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or browser)"
+
+.venv-lowest/test: pyproject.toml constraints.txt
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint constraints.txt uv
+	grep '^torch==' constraints.txt > .venv-lowest/torch.txt
+	.venv-lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra test --override .venv-lowest/torch.txt \
+		--output-file .venv-lowest/lowest.txt pyproject.toml
+	.venv-lowest/bin/pip install --quiet --constraint .venv-lowest/lowest.txt --editable '.[test]'
+	touch $@
+
 clean:
-	rm -rf .venv node_modules build dist *.egg-info
+	rm -rf .venv .venv-lowest node_modules build dist *.egg-info

@@ -5,7 +5,7 @@ already, else when it is. Names are loaded when they are used: `import hf_attn_m
 """
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from . import _moved, _registration
@@ -50,7 +50,10 @@ _HOMES = {
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
-__version__ = version("hf-attn-model")
+try:
+    __version__ = version("hf-attn-model")
+except PackageNotFoundError:  # the files alone, as in a Space: pyproject.toml, which has the number, is not among them
+    __version__ = "0+unknown"
 __all__ = [
     "AlignmentConfig",
     "AttnConfig",

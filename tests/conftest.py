@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,32 @@ from browsing import launch_chromium
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
 torch.set_num_threads(1)
+
+# What takes its time, or needs more than the code at hand, is marked by its folder, its module, or a fixture it uses.
+PLACE_MARKS = {
+    "app": "browser",
+    "conformance": "ecosystem",
+    "ecosystem": "ecosystem",
+    "test_export_failures": "ecosystem",  # launchers
+    "test_generation": "ecosystem",  # every search of transformers
+    "test_packaging": "ecosystem",  # wheels
+    "hub": "hub",
+    "test_remote_code": "hub",  # what others load from there
+    "training": "train",
+    "test_demo": "train",
+    "test_training_measures": "train",
+}
+FIXTURE_MARKS = {"browser": "browser", "small_recipe": "train", "translator_folder": "train"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among the marks
+def pytest_collection_modifyitems(items):
+    for item in items:
+        places = item.path.relative_to(Path(__file__).parent).with_suffix("").parts
+        marks = {PLACE_MARKS.get(place) for place in places} | {FIXTURE_MARKS.get(name) for name in item.fixturenames}
+        for mark in sorted(marks - {None}):
+            item.add_marker(mark)
+
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven"]
 ZAHLEN = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben"]

@@ -1,16 +1,20 @@
-"""A wheel holds everything that the package opens at run time."""
+"""A wheel holds everything that the package opens at run time; the version stands in one place."""
 
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 USE = """
 import sys
 import hf_attn_model
 assert hf_attn_model.__file__.startswith(sys.argv[1]), hf_attn_model.__file__
+assert hf_attn_model.__version__ == sys.argv[2], hf_attn_model.__version__
 from hf_attn_model.textbook import load_textbook
 from hf_attn_model.training.card import TEMPLATE
 from hf_attn_model.training.metrics import load_translation_metric
@@ -20,6 +24,25 @@ assert load_recipe("textbook-en-zh").target_lang == "zh"
 assert TEMPLATE.is_file()
 assert load_translation_metric().compute(predictions=["a b c d"], references=["a b c d"])["bleu"] > 99
 """
+VERSION = """
+import sys
+from importlib import metadata
+
+def version(name, known=metadata.version):
+    if name == "hf-attn-model" and sys.argv[1] == "a folder":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+
+metadata.version = version
+import hf_attn_model
+from hf_attn_model.training.provenance import versions
+assert versions()["hf-attn-model"] == hf_attn_model.__version__
+print(hf_attn_model.__version__)
+"""
+
+
+def declared_version():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 def test_the_wheel_holds_every_file_of_the_package(tmp_path):
@@ -41,10 +64,22 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""}
     done = subprocess.run(
-        [sys.executable, "-c", USE, str(tmp_path / "installed")],
+        [sys.executable, "-c", USE, str(tmp_path / "installed"), declared_version()],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env=elsewhere,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("place", ["an environment", "a folder"])
+def test_the_version_is_that_of_the_installed_package_and_of_files_alone_unknown(place):
+    command = [sys.executable, "-c", VERSION, place]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == {"an environment": declared_version(), "a folder": "0+unknown"}[place]
+
+
+def test_the_version_stands_in_pyproject_alone():
+    for name in ("hf_attn_model/__init__.py", "CITATION.cff"):
+        assert declared_version() not in (ROOT / name).read_text("utf-8"), name

@@ -1,5 +1,17 @@
-"""AttnConfig: every size of the encoder-decoder transformer, under the names of the BART family."""
+"""AttnConfig: every size of the encoder-decoder transformer, under the names of the BART family.
 
+It is what a checkpoint loads first, so it says which transformers the code that travels with one is made for.
+"""
+
+import transformers
+
+if not (5, 23) <= tuple(int(number) for number in transformers.__version__.split(".")[:2]) < (6, 0):
+    raise ImportError(
+        f"the code of hf_attn models needs transformers>=5.23,<6, and this is transformers {transformers.__version__}: "
+        "pip install 'transformers>=5.23,<6'"
+    )
+
+# another transformers may have no such names
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN

@@ -14,8 +14,10 @@ import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 
+from .. import __version__
+
 PACKAGE = Path(__file__).parents[1]
-LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "hf-attn-model")
+LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")
 
 
 def command() -> str:
@@ -46,7 +48,8 @@ def hardware() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes: `{"python": "3.11.7", "torch": "2.13.0", ...}`."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **libraries, "hf-attn-model": __version__}
 
 
 def commit() -> dict[str, str | bool] | None:

@@ -111,7 +111,9 @@ from huggingface_hub import snapshot_download
 from hf_attn_model.export import open_maps
 rows = load_dataset("alice/count-attention", split="train")
 maps = open_maps(snapshot_download("alice/count-attention", repo_type="dataset"))
-print(json.dumps([[row["id"], row["source"], row["target"], row["cross_shape"], row["cross"]] for row in rows]))
+cross = [np.ravel(row["cross"]).tolist() for row in rows]
+print(json.dumps([[*(row[name] for name in ("id", "source", "target", "cross_shape")), weights]
+    for row, weights in zip(rows, cross)]))
 print(json.dumps([[map.id, map.source, map.target, map.cross.shape, np.ravel(map.cross).tolist()] for map in maps]))
 """
     by_datasets, by_open_maps = map(json.loads, client.python(read).splitlines())

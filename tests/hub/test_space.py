@@ -42,7 +42,8 @@ def test_the_card_tells_the_hub_how_to_run_it(pushed, tmp_path):
     assert card.data.sdk == "gradio"
     assert card.data.app_file == "app.py"
     assert card.data.models == ["alice/seen"]
-    assert card.data.sdk_version == GRADIO == version("gradio")
+    assert card.data.sdk_version == GRADIO
+    assert f"gradio=={GRADIO}" in Path("constraints.txt").read_text("utf-8").splitlines()
     assert "https://huggingface.co/alice/seen" in card.text
 
 

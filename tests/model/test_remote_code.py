@@ -1,12 +1,17 @@
 """A checkpoint carries its code: it loads where the package is not installed."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging.requirements import Requirement
 from small_models import make_model
 
 import hf_attn_model.model
@@ -31,13 +36,24 @@ tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 assert tokenizer.decode(tokenizer("a b")["input_ids"], skip_special_tokens=True) == "a b"
 tokenizer.save_pretrained(again)
 """
+OLD = """
+import sys
+import transformers
+transformers.__version__ = "4.57.6"
+transformers.AutoModelForSeq2SeqLM.from_pretrained(sys.argv[1], trust_remote_code=True)
+"""
+CODE = Path(hf_attn_model.model.__file__).parent
+
+
+def run(script, folder, *arguments, modules):
+    """Run a script in a process that has no modules of checkpoints yet."""
+    environment = {"HF_MODULES_CACHE": str(modules), "HF_HUB_OFFLINE": "1", "PATH": "", "HOME": str(modules)}
+    command = [sys.executable, "-c", script, str(folder), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def run_hidden(folder, again, modules):
-    environment = {"HF_MODULES_CACHE": str(modules), "HF_HUB_OFFLINE": "1", "PATH": "", "HOME": str(modules)}
-    done = subprocess.run(
-        [sys.executable, "-c", HIDDEN, str(folder), str(again)], capture_output=True, text=True, env=environment
-    )
+    done = run(HIDDEN, folder, again, modules=modules)
     assert done.returncode == 0, done.stderr
     return torch.load(f"{again}.pt")
 
@@ -53,7 +69,7 @@ def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
     twice = run_hidden(tmp_path / "second", tmp_path / "third", tmp_path / "another_cache")
     for logits in (once, twice):
         torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
-    code = {path.name for path in Path(hf_attn_model.model.__file__).parent.glob("*.py")} - {"__init__.py"}
+    code = {path.name for path in CODE.glob("*.py")} - {"__init__.py"}
     for folder in ("first", "second", "third"):
         assert {path.name for path in (tmp_path / folder).glob("*.py")} == code
         config = json.loads((tmp_path / folder / "config.json").read_text())
@@ -63,3 +79,42 @@ def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
             "AutoModelForSeq2SeqLM": "modeling_attn.AttnForConditionalGeneration",
         }
         assert config["custom_pipelines"]["translation"]["impl"] == "pipeline_translation.TranslationPipeline"
+
+
+def load_configuration():
+    """Run the file that a checkpoint loads first."""
+    spec = spec_from_file_location("configuration_of_a_checkpoint", CODE / "configuration_attn.py")
+    spec.loader.exec_module(module_from_spec(spec))
+
+
+@pytest.mark.parametrize("version", ["4.57.6", "5.22.9", "6.0.0.dev0", "6.0.0", "10.1"])
+def test_under_another_transformers_its_code_says_which_it_needs(version, monkeypatch):
+    monkeypatch.setattr(transformers, "__version__", version)
+    with pytest.raises(ImportError) as refused:
+        load_configuration()
+    assert "\n" not in str(refused.value)
+    assert f"this is transformers {version}: pip install 'transformers>=" in str(refused.value)
+
+
+@pytest.mark.parametrize("version", ["5.23.0", "5.23.0.dev0", "5.100.1"])
+def test_under_its_own_transformers_the_code_runs(version, monkeypatch):
+    monkeypatch.setattr(transformers, "__version__", version)
+    load_configuration()
+
+
+def test_code_and_package_need_the_same_transformers(monkeypatch):
+    monkeypatch.setattr(transformers, "__version__", "0.0")
+    with pytest.raises(ImportError) as refused:
+        load_configuration()
+    named = Requirement(re.search("'(transformers.*?)'", str(refused.value))[1])
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    assert named in [Requirement(text) for text in project["dependencies"]]
+
+
+def test_a_checkpoint_that_meets_an_old_transformers_ends_with_that_line(tmp_path):
+    make_model().save_pretrained(tmp_path / "checkpoint")
+    done = run(OLD, tmp_path / "checkpoint", modules=tmp_path / "cache")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "ImportError: the code of hf_attn models needs transformers>=5.23,<6"
+    )

@@ -239,6 +239,7 @@ def test_what_the_hub_refuses_is_one_line(monkeypatch, problem, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.hub
 def test_without_a_network_the_hub_is_one_line():
     script = (
         "from hf_attn_model.errors import UserError\n"

@@ -189,6 +189,7 @@ def test_vocabulary_size_is_an_upper_bound_that_real_text_reaches():
     assert tokenizer.batch_decode(tokenizer(sentences)["input_ids"], skip_special_tokens=True) == sentences
 
 
+@pytest.mark.train
 def test_training_is_deterministic_across_processes():
     script = (
         "import json, sys; from hf_attn_model.text.tokenizer import train_tokenizer;"

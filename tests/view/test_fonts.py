@@ -44,7 +44,8 @@ def test_a_missing_font_is_named_in_one_line(installed):
 
 
 def test_the_last_resort_of_matplotlib_is_no_font_for_a_character(installed):
-    assert "狗" in fonts._characters(fonts.LAST_RESORT), "it has all of them, and a hyphen in its name"
+    if fonts.LAST_RESORT in font_manager.get_font_names():  # matplotlib brings it along since 3.11
+        assert "狗" in fonts._characters(fonts.LAST_RESORT), "it has all of them, and a hyphen in its name"
     installed({"DejaVu Sans": "dog", fonts.LAST_RESORT: "狗"})
     with pytest.warns(UserWarning, match="no installed font has 狗"):
         assert font_families(["dog", "狗"]) == ["DejaVu Sans"]

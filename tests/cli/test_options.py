@@ -35,7 +35,7 @@ def test_numbers():
     assert options.numbers("--layers", None) is None
     assert options.numbers("--layers", "2, 0") == (2, 0)
     for typed in ("", "1,", "a", "-1"):
-        with pytest.raises(UserError, match="--layers .*: write numbers counted from 0, such as 0,2"):
+        with pytest.raises(UserError, match=r"--layers .*: write numbers counted from 0, such as 0,2"):
             options.numbers("--layers", typed)
 
 

@@ -52,5 +52,5 @@ def test_settings_of_a_recipe(override, words, tmp_path):
 def test_a_file_that_is_no_recipe(content, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(content)
-    with pytest.raises(UserError, match="recipe.yaml: not a recipe, which has a line KEY: VALUE"):
+    with pytest.raises(UserError, match=r"recipe\.yaml: not a recipe, which has a line KEY: VALUE"):
         load_recipe(str(path))

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -52,6 +53,33 @@ def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
     finally:
         with suppress(OSError):
             unfinished.unlink()
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a folder to fill, which gets its name when the context ends, and is removed after an exception.
+
+    Args:
+        path: a folder that is not there yet, or empty.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+    path = Path(path)
+    unfinished = _unfinished(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        unfinished.mkdir()
+        yield unfinished
+        if path.exists():
+            path.rmdir()
+        unfinished.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -115,12 +143,12 @@ def _unfinished(path: Path) -> Path:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove the unfinished files of processes of this host that are no more."""
+    """Remove the unfinished files and folders of processes of this host that are no more."""
     writers = re.compile(rf"{re.escape(f'{path.name}.{socket.gethostname()}')}-(\d+)-\d+{re.escape(UNFINISHED)}")
     for other in path.parent.glob(f"*{UNFINISHED}"):
         writer = writers.fullmatch(other.name)
         if writer and not psutil.pid_exists(int(writer[1])):
-            other.unlink(missing_ok=True)
+            shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
 
 
 def _create(path: Path, content: str) -> bool:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from hf_attn_model.errors import UserError
-from hf_attn_model.files import LOCK, UNFINISHED, digest, locked, replacing, write_json, write_text
+from hf_attn_model.files import LOCK, UNFINISHED, digest, locked, new_folder, replacing, write_json, write_text
 
 
 def names(folder):
@@ -61,6 +61,27 @@ def test_a_folder_that_cannot_be_is_told(tmp_path):
     write_text(tmp_path / "file", "")
     with pytest.raises(UserError, match=r"cannot write .*below"):
         write_text(tmp_path / "file" / "below", "")
+
+
+def test_a_folder_gets_its_name_when_it_is_whole(tmp_path):
+    def fill(error=None):
+        with new_folder(tmp_path / "new") as unfinished:
+            (unfinished / "file").touch()
+            assert not list((tmp_path).glob("new/*"))
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(KeyboardInterrupt())
+    with pytest.raises(UserError, match=r"cannot write .*new: No space left"):
+        fill(OSError(28, "No space left on device"))
+    assert names(tmp_path) == []
+    (tmp_path / "new").mkdir()
+    fill()
+    assert names(tmp_path / "new") == ["file"]
+    with pytest.raises(UserError, match=r"cannot write .*new: Directory not empty"), new_folder(tmp_path / "new"):
+        pass
+    assert names(tmp_path) == ["new"]
 
 
 def test_json_keeps_every_script(tmp_path):

@@ -1,8 +1,8 @@
 """What appears on a terminal: a line before long work, bars where somebody looks; and what libraries say, or not."""
 
 import logging
+import os
 import sys
-import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 SILENCED = {  # exact beginnings of messages that frighten for nothing, by the logger that they come from
     # We check lengths ourselves, and say which line is too long.
     "transformers.tokenization_utils_base": ("Token indices sequence length is longer than",),
-    # Tied weights are kept once in a file; every resumed or best checkpoint of a model with ties would say this.
-    "transformers.trainer": ("There were missing keys in the checkpoint model loaded: ['lm_head.weight'",),
+    # Checkpoints written within a second are sorted by their steps, which is what is wanted.
+    "transformers.trainer_utils": ("mtime may not be reliable on this filesystem",),
 }
 
 
@@ -34,12 +34,12 @@ def quiet_libraries() -> None:
     transformers_logging.disable_progress_bar()  # "Loading weights: 100%", "Writing model shards: 100%"
     if is_terminal():
         enable_progress_bars()  # downloads take long: their bars stay
+    else:
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")  # "Tokenizing: 100%"; it is not imported yet
     for name, beginnings in SILENCED.items():
         logger = logging.getLogger(name)
         if not any(isinstance(each, _Silence) for each in logger.filters):
             logger.addFilter(_Silence(beginnings))
-    # A library tells its own developers, of calls that are not ours, what will change.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(?!hf_attn_model)")
 
 
 class _Silence(logging.Filter):

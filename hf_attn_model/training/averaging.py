@@ -17,7 +17,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..errors import UserError
-from ..files import write_json
+from ..files import new_folder, write_json
 from ..recipes.recipe import RECIPE_FILE
 from . import provenance
 from .callbacks.manifest import MANIFEST_FILE
@@ -91,15 +91,15 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
     stored = [StoredWeights(files) for files in shards]
     _check_alike(checkpoints, stored)
 
-    out.mkdir(parents=True, exist_ok=True)
-    for shard in shards[0]:
-        tensors = {name: mean(stored, name) for name in StoredWeights([shard]).readers}
-        save_file(tensors, out / shard.name, {"format": "pt"})
-    if len(shards[0]) > 1:
-        shutil.copyfile(checkpoints[0] / SAFE_WEIGHTS_INDEX_NAME, out / SAFE_WEIGHTS_INDEX_NAME)
-    _carry_along(checkpoints[0], out)
-    facts = {"command": provenance.command(), "checkpoints": [checkpoint.name for checkpoint in checkpoints]}
-    write_json(out / AVERAGE_FILE, facts)
+    with new_folder(out) as unfinished:
+        for shard in shards[0]:
+            tensors = {name: mean(stored, name) for name in StoredWeights([shard]).readers}
+            save_file(tensors, unfinished / shard.name, {"format": "pt"})
+        if len(shards[0]) > 1:
+            shutil.copyfile(checkpoints[0] / SAFE_WEIGHTS_INDEX_NAME, unfinished / SAFE_WEIGHTS_INDEX_NAME)
+        _carry_along(checkpoints[0], unfinished)
+        facts = {"command": provenance.command(), "checkpoints": [checkpoint.name for checkpoint in checkpoints]}
+        write_json(unfinished / AVERAGE_FILE, facts)
     return out
 
 

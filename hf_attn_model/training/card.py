@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from ..files import write_text
 from ..recipes.recipe import Recipe, recipe_of
 from ..text.corpora import TEXTBOOK
 from ..text.readers import suffix_of
@@ -59,7 +60,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         training=_training(manifest) if manifest.get("finished") else None,
         evaluation=evaluation,
     )
-    card.save(folder / CARD)
+    write_text(folder / CARD, str(card))
     return folder / CARD
 
 

@@ -17,6 +17,7 @@ INTERRUPT = """
 import os, signal, sys, threading
 moment, number = float(sys.argv[1]), int(sys.argv[2])
 del sys.argv[1:3]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which the jobs in a shell's background ignore
 from hf_attn_model.cli import main
 threading.Timer(moment, os.kill, (os.getpid(), number)).start()
 sys.exit(main())
@@ -50,7 +51,7 @@ def test_a_signal_at_any_moment_is_one_line(translator_folder, many, moment, num
     assert all(line.startswith("Translating") for line in before)
 
 
-def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, capsys, monkeypatch):
+def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, capsys, monkeypatch, request):
     def stubborn(*_, **__):
         try:
             os.kill(os.getpid(), signal.SIGINT)
@@ -64,12 +65,13 @@ def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, 
         except RuntimeError:
             return ["eins"]
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     for translate in (stubborn, deaf):
         monkeypatch.setattr("hf_attn_model.translation.search.translate", translate)
-        before = signal.getsignal(signal.SIGINT)
         assert main(["translate", str(translator_folder), "one"]) == 130
         assert capsys.readouterr().err == "hf-attn: interrupted\n"
-        assert signal.getsignal(signal.SIGINT) is before
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_worker_of_ours_is_ended_as_others_are(tmp_path):

@@ -215,7 +215,7 @@ class Checkpoint:
 
     def _damage(self) -> str | None:
         """Say which of the JSON files holds no object."""
-        for file in ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"):
+        for file in (CONFIG_FILE, "generation_config.json", "tokenizer_config.json", "tokenizer.json"):
             path = self.find(file)
             try:
                 if path is not None and not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
@@ -233,7 +233,7 @@ class Checkpoint:
         if damage := self._damage() if self.folder is not None else None:
             reason = damage
         if isinstance(error, StrictDataclassError):
-            reason = f"config.json: {in_words(error)}"
+            reason = f"{CONFIG_FILE}: {in_words(error)}"
         if refusal := hub_reason(error):
             reason = f"no folder of that name, and on the Hub {refusal}"
         return UserError(f"cannot load a translator from {self}: {reason}")

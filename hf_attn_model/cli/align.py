@@ -178,7 +178,7 @@ def ablate(
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
 ) -> None:
-    """Change heads, and measure what becomes of translations and alignments."""
+    """Change heads, and measure what becomes of translations."""
     check_beams(num_beams)
     at_least_one("--sentences", sentences)
     checkpoint = open_checkpoint(model)

@@ -61,7 +61,7 @@ def view(
     best: Annotated[int | None, typer.Option(metavar="N", help="page: the N best translations of the beam")] = None,
     num_beams: NumBeams = None,
 ) -> None:
-    """Show the attention of a sentence, as a picture or as a page to explore."""
+    """Draw the attention of a sentence, or make a page to explore."""
     typed = {
         **{"place": place, "layer": layer, "head": head, "subwords": subwords, "target": target, "index": index},
         **{"first": first, "compare": compare or None, "best": best, "num_beams": num_beams},
@@ -216,7 +216,7 @@ def film(
     head: Head = None,
     subwords: Subwords = False,
 ) -> None:
-    """Show one sentence at every measured step of a training, as a film or as a page."""
+    """Show one sentence at every measured step of a training."""
     suffix = Path(out).suffix.lower()
     if suffix not in (FILM_SUFFIX, *PAGE_SUFFIXES):
         raise UserError(f"{out}: films end in {FILM_SUFFIX}, pages in {PAGE_SUFFIXES[0]}")
@@ -245,7 +245,7 @@ def app(
     ] = None,
     num_beams: NumBeams = None,
 ) -> None:
-    """Serve a page on which one types sentences and looks at their attention."""
+    """Serve a page to type sentences and look at their attention."""
     check_beams(num_beams)
     quiet_libraries()
     announce(f"Serving {model}, until Ctrl-C")

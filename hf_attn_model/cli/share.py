@@ -21,7 +21,7 @@ def push(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would go up")] = False,
 ) -> None:
-    """Share a translator on the Hub, and with it its attention and its app."""
+    """Share a translator on the Hub, its attention and its app."""
     quiet_libraries()
     announce(f"Collecting what would go up to {repo}" if dry_run else f"Pushing {model} to {repo}")
     from ..hub.repositories import push as push_model

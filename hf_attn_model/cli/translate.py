@@ -103,7 +103,7 @@ def export(
     target_lang: TargetLang = None,
     num_beams: NumBeams = None,
 ) -> None:
-    """Write the attention of every sentence of a corpus, translated or over given translations."""
+    """Write the attention of every sentence of a corpus into files."""
     check_beams(num_beams)
     if forced and hypotheses:
         raise UserError("--forced and --hypotheses are two translations: give one of them")

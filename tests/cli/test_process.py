@@ -36,13 +36,14 @@ def many(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(
-    ("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+    ("number", "word", "status", "moment"),
+    [
+        *((signal.SIGINT, "interrupted", 130, moment) for moment in MOMENTS),
+        *((signal.SIGTERM, "terminated", 143, moment) for moment in MOMENTS[1::4]),
+    ],
 )
 def test_a_signal_at_any_moment_is_one_line(translator_folder, many, moment, number, word, status):
-    if number == signal.SIGTERM and moment not in MOMENTS[1::4]:
-        pytest.skip("a few moments suffice for the second signal")
     command = [sys.executable, "-c", INTERRUPT, str(moment), str(int(number)), "translate", translator_folder]
     done = subprocess.run([*command, "--file", many], capture_output=True, text=True, timeout=300)
     assert done.returncode == status, done.stderr

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo test test-all clean
+.PHONY: demo test test-all docs clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -18,8 +18,12 @@ test: .venv/test
 	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
 
 # What `test` leaves out: tests of a minute or more each.
-test-all: test
+test-all: test docs
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m slow
+
+# The documentation as a site, into site/; a link that leads nowhere is an error.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 # Pinned versions; installed again when a pin or a requirement changes.
 .venv/demo: pyproject.toml constraints.txt
@@ -32,5 +36,9 @@ test-all: test
 	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+.venv/docs: .venv/demo
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist site *.egg-info

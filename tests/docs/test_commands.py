@@ -21,6 +21,7 @@ from hub.client import Client
 from hub.server import Hub
 from run_tutorial import outline
 
+import hf_attn_model
 from hf_attn_model import cli
 from hf_attn_model.textbook import dataset
 
@@ -235,3 +236,16 @@ def test_the_readme_names_every_verb(help_of):
     verbs = re.findall(r"^[ │|]+([a-z]+) {2,}\S", help_of(""), re.M)
     assert len(verbs) >= 15
     assert [verb for verb in verbs if f"`{verb}`" not in text and f"hf-attn {verb}" not in text] == []
+
+
+def test_every_test_and_script_that_is_named_is_there():
+    named = re.compile(r"`((?:tests|scripts)/[\w/.]+)")
+    for path in (*PAGES, ROOT / "CONTRIBUTING.md"):
+        missing = [name for name in named.findall(path.read_text(encoding="utf-8")) if not (ROOT / name).exists()]
+        assert not missing, f"{path.relative_to(ROOT)} names {', '.join(missing)}"
+
+
+def test_the_reference_has_every_public_name():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    described = set(re.findall(r"^::: hf_attn_model\.(?:\w+\.)*(\w+)$", text, re.M))
+    assert set(hf_attn_model.__all__) - described == set()

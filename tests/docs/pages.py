@@ -29,7 +29,7 @@ BLOCK = re.compile(
     re.M | re.S,
 )
 PAGE_NOTE = re.compile(r"^<!-- test: (?P<note>slow|textbook: .*?) -->$", re.M)
-INLINE = re.compile(r"(?<!`)`(?P<code>(?:hf-attn|python scripts/)[^`]*)`(?!`)")
+INLINE = re.compile(r"(?<!`)`(?P<code>(?:hf-attn\s+|python scripts/)[^`]+)`(?!`)")
 
 
 @dataclass

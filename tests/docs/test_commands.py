@@ -1,7 +1,7 @@
 """Every command and every program of README.md and docs/ runs, and prints what stands below it.
 
-A page is run from its top to its end, in a folder of its own, with the translator of the package; `pages.py` tells how a
-page says what a test does in another way. What a page shows as printed is compared as the lesson is: numbers aside.
+A page is run from its top to its end, in a folder of its own, with the translator of the package; `pages.py` tells how
+a page says what a test does in another way. What a page shows as printed is compared as the lesson is: numbers aside.
 """
 
 import io
@@ -90,7 +90,7 @@ def run_program(block, variables):
 
 
 def run_command(command, client=None):
-    """Run a command of the shell, `hf-attn` in this process, which has imported everything; returns status and output."""
+    """Run a command of the shell, `hf-attn` in this process, which has imported all; returns status and output."""
     tokens = shlex.shlex(command, posix=True, punctuation_chars="|<>")
     tokens.whitespace_split, tokens.commenters = True, "#"
     stages, given, out = [[]], b"", None

@@ -10,7 +10,7 @@ export GOMP_SPINCOUNT = 1000
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
-test: .venv/test
+test: .venv/test node_modules/.installed
 	scripts/install_chromium.sh
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -40,5 +40,12 @@ docs: .venv/docs
 	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+# What checks the page's JavaScript. A page is made and shown without it; without npm its checks are skipped.
+node_modules/.installed: package-lock.json
+	@if ! command -v npm >/dev/null; then \
+	    echo "no npm: the page's JavaScript will not be checked; install it (apt-get install nodejs npm)"; \
+	elif npm ci --silent --no-audit --no-fund; then touch $@; \
+	else echo "npm ci failed: the page's JavaScript will not be checked"; fi
+
 clean:
-	rm -rf .venv build dist site *.egg-info
+	rm -rf .venv node_modules build dist site *.egg-info

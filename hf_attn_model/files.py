@@ -7,8 +7,9 @@ whatever ends the process, finds the old file or the new one.
 import hashlib
 import json
 import os
-import secrets
+import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,25 +25,30 @@ PIECE = 2**20  # bytes read at once
 
 
 @contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
+def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
     """Give a name to write to; the file gets its own name when the context ends, and is removed after an exception.
 
-    Folders above it are made.
+    Folders above it are made. What killed writers of the same file have left here is removed.
+
+    Args:
+        path: the file.
+        advice: ends the message of an error, such as "; choose another file".
 
     Raises:
         UserError: the file cannot be written; the one that was there before is untouched.
     """
     path = Path(path)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield unfinished
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {reason(error)}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}{advice}") from error
     finally:
         with suppress(OSError):
             unfinished.unlink()
@@ -85,24 +91,41 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
     """
     path = Path(folder, LOCK)
     own = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "started": _started(os.getpid())})
+    is_new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while not _create(path, own):
             _remove_stale(path)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {reason(error)}") from error
+        raise UserError(f"cannot write to {folder}: {reason(error)}; choose another folder") from error
     try:
         yield
     finally:
         with suppress(OSError):
             path.unlink()
-        with suppress(OSError):
-            path.parent.rmdir()  # it stays unless nothing was written
+        if is_new:
+            with suppress(OSError):
+                path.parent.rmdir()  # it stays if anything was written
+
+
+def _unfinished(path: Path) -> Path:
+    """Name what one thread of one process writes in place of a file."""
+    writer = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(f"{path.name}.{writer}{UNFINISHED}")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the unfinished files of processes of this host that are no more."""
+    writers = re.compile(rf"{re.escape(f'{path.name}.{socket.gethostname()}')}-(\d+)-\d+{re.escape(UNFINISHED)}")
+    for other in path.parent.glob(f"*{UNFINISHED}"):
+        writer = writers.fullmatch(other.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            other.unlink(missing_ok=True)
 
 
 def _create(path: Path, content: str) -> bool:
     """Make a file that is not there yet, whole from the first moment on; tell whether that was so."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    unfinished = _unfinished(path)
     unfinished.write_text(content, encoding="utf-8")
     try:
         os.link(unfinished, path)
@@ -129,7 +152,7 @@ def _remove_stale(path: Path) -> None:
             f"{path.parent} is being written to by process {process} on {host}: wait for it, or choose another folder"
             + ("" if host == socket.gethostname() else f"; if it is no more, remove {path}")
         )
-    taken = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+    taken = _unfinished(path)
     with suppress(FileNotFoundError):
         path.rename(taken)
         if taken.read_text(encoding="utf-8") != content:  # another process was faster: give it its lock back

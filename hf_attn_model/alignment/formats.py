@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import replacing
 from ..text.readers import read_lines, read_rows
 from .scores import Link
 
@@ -61,18 +62,11 @@ def write_links(pairs: Iterable[LinkedPair], path: str | os.PathLike) -> int:
         UserError: the file cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(path.name + ".partial")
     count = 0
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            for pair in pairs:
-                file.write(to_line(pair, path.suffix == JSON_SUFFIX) + "\n")
-                count += 1
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path, "; choose another file") as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        for pair in pairs:
+            file.write(to_line(pair, path.suffix == JSON_SUFFIX) + "\n")
+            count += 1
     return count
 
 

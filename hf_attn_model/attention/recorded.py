@@ -13,7 +13,7 @@ from .places import rows_and_columns
 from .steps import AttentionCall, AttentionSteps
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RecordedForward:
     """One forward pass of the model, or of its encoder or decoder alone.
 
@@ -30,6 +30,11 @@ class RecordedForward:
     def __len__(self) -> int:
         """Return the number of sentences."""
         return next(iter(self.calls.values())).query.shape[0] if self.calls else 0
+
+    def __repr__(self) -> str:
+        places = dict.fromkeys(place for place, _ in self.calls)
+        there = ", ".join(f"{place} layers {self.layers(place)}" for place in places) or "nothing"
+        return f"RecordedForward({len(self)} sentences: {there})"
 
     def layers(self, place: str) -> list[int]:
         """List the layers of a place that were recorded."""
@@ -131,6 +136,11 @@ class AttentionRecord:
     def __getitem__(self, sentence: int) -> RecordedSentence:
         """Return a sentence of the only forward pass. Raises `LookupError` when there is not exactly one."""
         return self._only_forward()[sentence]
+
+    def __repr__(self) -> str:
+        return f"AttentionRecord({len(self.forwards)} forward passes: {', '.join(map(repr, self.forwards[:3]))}" + (
+            ", ...)" if len(self.forwards) > 3 else ")"
+        )
 
     def _only_forward(self) -> RecordedForward:
         if len(self.forwards) != 1:

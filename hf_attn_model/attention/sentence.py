@@ -18,6 +18,7 @@ from .words import SPECIAL_COLUMN, merge_words, shown_groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 START = "<start>"  # label of the mark that the decoder reads first, whatever token a model uses for it
 
@@ -55,7 +56,7 @@ class LabelledMap:
     heads: Sequence[int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SentenceMaps:
     """The attention of one sentence pair.
 
@@ -113,6 +114,37 @@ class SentenceMaps:
         names = columns.word_names(special) + [SPECIAL_COLUMN] * (special == "column")
         return LabelledMap(merged, rows.word_names(special), names, *self._numbers(place))
 
+    def to_pandas(
+        self,
+        place: str = "cross",
+        layer: int | None = None,
+        head: int | None = None,
+        *,
+        merge_words: bool = True,
+        special: str | None = None,
+    ) -> DataFrame:
+        """Return one map as a table: a row for each query, a column for each key, named by their words or tokens.
+
+        Args:
+            place: "encoder", "decoder" or "cross".
+            layer, head: numbers in the model; the mean over all of them unless given.
+            merge_words: into words; else by tokens.
+            special: see `words`.
+
+        Raises:
+            UserError: there is no such place, layer or head.
+        """
+        from pandas import DataFrame
+
+        labelled = self.words(place, special) if merge_words else self.tokens(place)
+        of_head = _chosen(labelled.weights, labelled.heads, head, "head", axis=1)  # (L,H,T,S) -> (L,T,S)
+        weights = _chosen(of_head, labelled.layers, layer, "layer")  # -> (T,S)
+        return DataFrame(weights, index=labelled.rows, columns=labelled.columns)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{place} {tuple(self._map(place).shape)}" for place in self.places) or "no maps"
+        return f"SentenceMaps({self.id!r}: {self.source!r} -> {self.target!r}, {shapes})"
+
     def plot(
         self, place: str | None = "cross", layer: int | None = None, head: int | None = None, merge_words: bool = True
     ) -> Figure:
@@ -143,6 +175,15 @@ class SentenceMaps:
         read = MapSide([START, *target.tokens[:-1]], target.words, [None, *target.word_of_token[:-1]])
         rows, columns = rows_and_columns(place, source, target)
         return rows, read if place == "decoder" else columns
+
+
+def _chosen(weights: np.ndarray, numbers: Sequence[int], chosen: int | None, kind: str, axis: int = 0) -> np.ndarray:
+    """Take one layer or head by its number in the model, or the mean over all."""
+    if chosen is None:
+        return weights.mean(axis=axis)
+    if chosen not in numbers:
+        raise UserError(f"there is no {kind} {chosen}; choose from {', '.join(map(str, numbers))}")
+    return weights.take(list(numbers).index(chosen), axis=axis)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Sentences stream through: a shard is a fixed range of the corpus, and what is he
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import nullcontext
 from itertools import chain, count, islice
 from typing import Any
 
@@ -76,8 +77,8 @@ def export_attention(
 
     Raises:
         UserError: there is no such choice, `out` is not writable or holds something else, the settings or sentences are
-            not those that the export was begun with, or a sentence cannot be passed through the model (see
-            `teacher_forced_attention`); nothing is ever cut.
+            not those that the export was begun with, another process exports there, or a sentence cannot be passed
+            through the model (see `teacher_forced_attention`); nothing is ever cut.
     """
     settings = Settings(
         places=tuple(places),
@@ -93,16 +94,35 @@ def export_attention(
     rank, processes = this_process()
     if overwrite and processes > 1:
         raise UserError("several processes cannot overwrite an export: remove it first")
+    folder = Folder(out)
     rows = _rows(pairs, ids)
+    total = len(pairs) if isinstance(pairs, Sized) else None
+    show = tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0)
+    with folder.locked() if rank == 0 else nullcontext(), show as bar:
+        return _export(model, tokenizer, rows, folder, settings, corpus or {}, (rank, processes), overwrite, bar)
+
+
+def _export(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Iterator[Row],
+    folder: Folder,
+    settings: Settings,
+    corpus: Mapping[str, Any],
+    process: tuple[int, int],
+    overwrite: bool,
+    bar: tqdm,
+) -> dict[str, Any] | None:
+    """Write the shards of this process, of which there are several, into a folder that the first one holds."""
+    rank, processes = process
     first = list(islice(rows, LOOK_AT))
     if not first:
-        raise UserError(f"{(corpus or {}).get('corpus', 'the corpus')}: there is no sentence to export")
+        raise UserError(f"{corpus.get('corpus', 'the corpus')}: there is no sentence to export")
     rows = chain(first, rows)
-    folder = Folder(out)
     metadata = open_or_create(
         folder,
         {
-            **(corpus or {}),
+            **corpus,
             **settings.to_json(),
             "model_sha256": digest_of_model(model),
             "model_dtype": str(model.dtype),
@@ -114,27 +134,25 @@ def export_attention(
     filler = Filler(model, tokenizer, Layout.from_json(metadata), settings)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}
     files = []
-    total = len(pairs) if isinstance(pairs, Sized) else None
-    with tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0) as bar:
-        if not bar.disable:
-            bar.write(say_what_is_kept(metadata), file=sys.stderr)
-        for number in count():
-            first = list(islice(rows, 1))
-            if not first:
-                break
-            shard_rows = DigestedRows(chain(first, islice(rows, metadata["sentences_per_shard"] - 1)))
-            files.append(file := shard_name(number, f".{to}"))
-            is_others = number % processes != rank
-            if is_others or (file in known and known[file].is_whole(folder)):
-                corpus_sha256 = shard_rows.finish()
-                if not is_others and known[file].corpus_sha256 != corpus_sha256:
-                    where = f"sentences {number * metadata['sentences_per_shard']:,} and on"
-                    raise UserError(f"{folder}/{file} was made from other {where}: choose another folder")
-                _skip(bar, shard_rows.count)
-                continue
-            with writing_shard(folder, file, filler.schema) as shard:
-                filler.fill(shard, shard_rows, bar)
-                shard.corpus_sha256 = shard_rows.finish()
+    if not bar.disable:
+        bar.write(say_what_is_kept(metadata), file=sys.stderr)
+    for number in count():
+        first = list(islice(rows, 1))
+        if not first:
+            break
+        shard_rows = DigestedRows(chain(first, islice(rows, metadata["sentences_per_shard"] - 1)))
+        files.append(file := shard_name(number, f".{settings.to}"))
+        is_others = number % processes != rank
+        if is_others or (file in known and known[file].is_whole(folder)):
+            corpus_sha256 = shard_rows.finish()
+            if not is_others and known[file].corpus_sha256 != corpus_sha256:
+                where = f"sentences {number * metadata['sentences_per_shard']:,} and on"
+                raise UserError(f"{folder}/{file} was made from other {where}: choose another folder")
+            _skip(bar, shard_rows.count)
+            continue
+        with writing_shard(folder, file, filler.schema) as shard:
+            filler.fill(shard, shard_rows, bar)
+            shard.corpus_sha256 = shard_rows.finish()
     return finalize(folder, metadata, files)
 
 

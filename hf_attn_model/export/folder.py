@@ -1,10 +1,9 @@
 """Folder: where an export lies, on this machine or behind any URL that fsspec knows."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -12,9 +11,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import UserError
-
-UNFINISHED = ".partial"
-PIECE = 2**20  # bytes read at once
+from ..files import LOCK, digest, locked, reason, replacing
 
 
 class Folder:
@@ -54,6 +51,12 @@ class Folder:
         except OSError as error:
             raise UserError(f"cannot write to {self}: {reason(error)}; choose another folder") from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold a local folder against other processes; see `files.locked`."""
+        with locked(self.path) if self.is_local else nullcontext():
+            yield
+
     def exists(self, name: str = "") -> bool:
         """Tell whether a file, or the folder itself, is there."""
         return self.files.exists(self.locate(name))
@@ -62,7 +65,8 @@ class Folder:
         """List the files below, with `/` between folder and name."""
         self.files.invalidate_cache()
         found = self.files.find(self.path) if self.exists() else []
-        return sorted(self.files._strip_protocol(path).removeprefix(f"{self.path}/") for path in found)
+        names = (self.files._strip_protocol(path).removeprefix(f"{self.path}/") for path in found)
+        return sorted(name for name in names if name != LOCK)
 
     def read(self, name: str) -> bytes | None:
         """Read a small file; `None` where there is none."""
@@ -77,15 +81,11 @@ class Folder:
 
     def measure(self, name: str) -> tuple[int, str] | None:
         """Read a file through: its bytes and their SHA-256 in hex; `None` where there is none."""
-        digest, count = hashlib.sha256(), 0
         try:
             with self.open(name) as file:
-                while piece := file.read(PIECE):
-                    digest.update(piece)
-                    count += len(piece)
+                return digest(file)
         except FileNotFoundError:
             return None
-        return count, digest.hexdigest()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -93,8 +93,8 @@ class Folder:
             self.files.rm_file(self.locate(name))
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Write a file, which gets its name only when it is whole and on the disk. After an exception there is none."""
+    def writing(self, name: str, advice: str = "") -> Iterator[IO[bytes]]:
+        """Write a file, which gets its name only when it is whole and on the disk; see `files.replacing`."""
         path = self.locate(name)
         self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
         if not self.is_local:  # an upload appears when it is complete
@@ -103,17 +103,8 @@ class Folder:
                 file.flush()
                 self.files.put_file(file.name, path)
             return
-        try:
-            with open(path + UNFINISHED, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(path + UNFINISHED, path)
-            _sync_folder(os.path.dirname(path))
-        except BaseException:
-            with suppress(OSError):
-                os.remove(path + UNFINISHED)
-            raise
+        with replacing(path, advice) as unfinished, unfinished.open("wb") as file:
+            yield file
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file at once. Raises `UserError` where that cannot be."""
@@ -122,19 +113,3 @@ class Folder:
                 file.write(content)
         except OSError as error:
             raise UserError(f"cannot write {self.locate(name)}: {reason(error)}") from error
-
-
-def reason(error: OSError) -> str:
-    """Say in a few words why a file could not be written or read."""
-    return error.strerror or str(error) or type(error).__name__
-
-
-def _sync_folder(path: str) -> None:
-    """Bring a new name to the disk, where the system can do that."""
-    if os.name != "posix":
-        return
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -12,8 +12,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.teacher_forcing import teacher_forced_pass
 from ..errors import UserError
+from ..files import UNFINISHED
 from .arrow_rows import check_rebuildable, find_places, largest_error
-from .folder import UNFINISHED, Folder
+from .folder import Folder
 from .passes import Row, cut, read_rows
 from .schema import CONVENTIONS, FORMAT, METADATA, VERSION, Layout, Settings
 from .shards import NOTE

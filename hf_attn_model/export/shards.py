@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import UserError
-from .folder import Folder, reason
+from ..files import reason
+from .folder import Folder
 
 ROWS_PER_BATCH = 64  # what a reader of a remote file fetches at once
 RowType = TypeVar("RowType", bound=tuple)
 NOTE = re.compile(r"maps-\d+\.json")
+AGAIN = "finished shards are kept: run the same command again"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def writing_shard(folder: Folder, name: str, schema: pa.Schema) -> Iterator[Shar
         UserError: the disk is full, or the folder cannot be written to.
     """
     try:
-        with folder.writing(name) as file:
+        with folder.writing(name, f"; {AGAIN}") as file:
             shard = ShardWriter(name, schema, file)
             try:
                 yield shard
@@ -143,7 +145,7 @@ def writing_shard(folder: Folder, name: str, schema: pa.Schema) -> Iterator[Shar
 
 def cannot_write(path: str, error: OSError) -> UserError:
     """Say that a shard could not be written, and what to do."""
-    return UserError(f"cannot write {path}: {reason(error)}; finished shards are kept: run the same command again")
+    return UserError(f"cannot write {path}: {reason(error)}; {AGAIN}")
 
 
 class _HashingFile:

@@ -5,16 +5,21 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ..attention.sentence import SentenceMaps
 from ..attention.shown import html_of
 from ..errors import UserError
+from ..files import reason
 from .arrow_rows import read_row
-from .folder import Folder, reason
-from .schema import FORMAT, METADATA, VERSION, Layout
+from .folder import Folder
+from .schema import FORMAT, METADATA, TEXTS, VERSION, Layout
 from .shards import ROWS_PER_BATCH, Shard, read_notes
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 AGAIN = "run the same hf-attn export again to mend it"
 
@@ -42,6 +47,10 @@ class Maps(Sequence[SentenceMaps]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
+    def __repr__(self) -> str:
+        kept = f"{self.layout.keep} of {', '.join(self.layout.places)}"
+        return f"Maps({str(self.folder)!r}: {len(self):,} sentences, {kept}, model {self.metadata['model']})"
+
     def __getitem__(self, index):
         """Return sentence `index` (a list for a slice).
 
@@ -63,6 +72,22 @@ class Maps(Sequence[SentenceMaps]):
 
     def __iter__(self) -> Iterator[SentenceMaps]:
         return (self[i] for i in range(len(self)))
+
+    def to_pandas(self) -> "DataFrame":
+        """Return the texts, tokens and words of all sentences as a table, a row for each, named by its `id`.
+
+        The maps of one sentence come from `maps[i].to_pandas()`.
+        """
+        import pandas
+
+        columns = [name for name in TEXTS if not name.endswith("_words")]
+        batches = [batch.select(columns) for shard in self.shards for batch in self.batches(shard)]
+        table = pa.Table.from_batches(batches, pa.schema([(name, TEXTS[name]) for name in columns]))
+        words = {
+            f"{side}_words": [[word.text for word in getattr(record, f"{side}_words")] for record in self]
+            for side in ("source", "target")
+        }
+        return table.to_pandas().assign(**words).set_index("id") if len(self) else pandas.DataFrame(columns=[*TEXTS])
 
     def _repr_html_(self) -> str:
         """Show the first sentences in a notebook, as the page that `hf-attn view --out page.html` writes."""

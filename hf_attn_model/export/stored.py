@@ -14,7 +14,7 @@ from ..errors import UserError
 from .schema import Layout
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StoredMap:
     """A map on disk: `stored[layer, head]` is (T,S), `stored[layer]` (H,T,S), `np.asarray(stored)` (L,H,T,S).
 
@@ -32,6 +32,9 @@ class StoredMap:
     place: str
     shape: tuple[int, int, int, int]
     columns: Mapping[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"StoredMap({self.place} {self.shape}, from {self.layout.keep})"
 
     @property
     def layers(self) -> tuple[int, ...]:

@@ -1,1 +1,8 @@
-"""Sharing on the Hugging Face Hub: a checkpoint -> what goes up -> one commit."""
+"""Sharing on the Hugging Face Hub: a checkpoint -> what goes up -> one commit.
+
+Reading order: `model`, `dataset`, `space` (what goes up) -> `upload` (one commit) -> `repositories`.
+"""
+
+from .repositories import push
+
+__all__ = ["push"]

@@ -1,6 +1,5 @@
 """A folder of attention maps -> the files of a dataset repository, with a card that says how to read them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from ..errors import UserError
 from ..export.schema import METADATA
 from ..export.store import Maps, open_maps
+from ..files import write_json
 from ..recipes.recipe import Recipe, recipe_of
 from ..training.card import CARD
 from .upload import Shipment
@@ -43,7 +43,7 @@ def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stag
     facts = dict(maps.metadata)
     if Path(facts["model"]).resolve() == model_folder.resolve():  # readers know the model by its id
         facts["model"] = model_id
-    (stage / METADATA).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    write_json(stage / METADATA, facts)
     card = DatasetCard.from_template(
         _card_data(facts, repo_id, recipe),
         template_path=str(TEMPLATE),

@@ -9,6 +9,7 @@ from pathlib import Path
 from huggingface_hub import RepoCard, SpaceCardData
 from packaging.requirements import Requirement
 
+from ..files import write_text
 from ..recipes.recipe import recipe_of
 from ..training.card import CARD
 from ..training.provenance import PACKAGE
@@ -34,8 +35,8 @@ def stage_space(model_folder: Path, model_id: str, stage: Path) -> Shipment:
         stage: a new folder.
     """
     stage.mkdir()
-    (stage / APP).write_text(APP_TEXT.format(model_id=model_id), encoding="utf-8")
-    (stage / REQUIREMENTS).write_text("".join(f"{line}\n" for line in requirements()), encoding="utf-8")
+    write_text(stage / APP, APP_TEXT.format(model_id=model_id))
+    write_text(stage / REQUIREMENTS, "".join(f"{line}\n" for line in requirements()))
     recipe = recipe_of(model_folder)
     card = RepoCard.from_template(
         SpaceCardData(

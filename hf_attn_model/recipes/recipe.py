@@ -12,6 +12,7 @@ from transformers import Seq2SeqTrainingArguments
 from yaml import YAMLError
 
 from ..errors import UserError
+from ..files import write_text
 from ..model import AttnConfig
 
 RECIPES = Path(__file__).parent
@@ -88,7 +89,7 @@ class Recipe:
 
     def save(self, folder: Path) -> None:
         """Write the recipe beside the model, where `recipe_of` reads it again."""
-        (folder / RECIPE_FILE).write_text(OmegaConf.to_yaml(OmegaConf.structured(self)), encoding="utf-8")
+        write_text(folder / RECIPE_FILE, OmegaConf.to_yaml(OmegaConf.structured(self)))
 
 
 def recipe_names() -> list[str]:

@@ -17,8 +17,12 @@ import numpy as np
 from ..attention.places import PLACES
 from ..attention.sentence import SentenceMaps, Word
 from ..errors import UserError
+from ..files import write_text
 
 CURVE_FILE = "attention.jsonl"
+FRAME = "frame"  # where a record keeps the maps of a sentence
+DIGITS = 4  # of the weights that are kept
+SIDES = ("source_words", "target_words")
 Record = dict[str, Any]  # step, epoch, what `measure` returns, `probe`: what `measure_one` returns, and `frame`
 
 
@@ -39,15 +43,7 @@ def read_curve(folder: str | os.PathLike) -> list[Record]:
 
 def write_curve(folder: str | os.PathLike, records: Sequence[Record]) -> None:
     """Write the records of a training into `folder`, all or none."""
-    path = Path(folder) / CURVE_FILE
-    unfinished = path.with_name(path.name + ".partial")
-    unfinished.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    os.replace(unfinished, path)
-
-
-FRAME = "frame"  # where a record keeps it
-DIGITS = 4  # of the weights that are kept
-SIDES = ("source_words", "target_words")
+    write_text(Path(folder, CURVE_FILE), "".join(json.dumps(record) + "\n" for record in records))
 
 
 def to_frame(maps: SentenceMaps) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..errors import UserError
+from ..files import write_json
 from ..recipes.recipe import RECIPE_FILE
 from . import provenance
 from .callbacks.manifest import MANIFEST_FILE
@@ -98,7 +99,7 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
         shutil.copyfile(checkpoints[0] / SAFE_WEIGHTS_INDEX_NAME, out / SAFE_WEIGHTS_INDEX_NAME)
     _carry_along(checkpoints[0], out)
     facts = {"command": provenance.command(), "checkpoints": [checkpoint.name for checkpoint in checkpoints]}
-    (out / AVERAGE_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_json(out / AVERAGE_FILE, facts)
     return out
 
 

@@ -1,6 +1,5 @@
 """Scores of a translator: on a test set, and on a few held-out sentences as its training goes on."""
 
-import json
 import time
 from collections.abc import Iterable
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..files import write_json
 from ..recipes.recipe import Recipe
 from ..text.corpora import Corpus
 from ..translation.search import translate
@@ -102,8 +102,7 @@ def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:
 
 def save_scores(scores: dict[str, Any], folder: str | Path) -> None:
     """Keep the scores beside the model that `train` left in `folder`, and renew its model card."""
-    text = json.dumps(scores, indent=2, ensure_ascii=False) + "\n"
-    (Path(folder) / EVALUATION_FILE).write_text(text, encoding="utf-8")
+    write_json(Path(folder, EVALUATION_FILE), scores)
     write_card(folder)
 
 

@@ -1,5 +1,6 @@
 """recipe -> pairs -> tokenizer -> model -> Trainer -> the best checkpoint, in one folder."""
 
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -10,15 +11,17 @@ from transformers import (
     AutoTokenizer,
     DataCollatorForSeq2Seq,
     PreTrainedTokenizerBase,
+    Seq2SeqTrainingArguments,
     TrainerCallback,
     set_seed,
 )
 
 from ..errors import UserError
+from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
-from .backend import choose_backend
+from .backend import ComputeBackend, choose_backend
 from .build import build_model, training_arguments
 from .callbacks.attention import AttentionCallback
 from .callbacks.average import AverageCallback
@@ -41,11 +44,25 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
-            cannot be read, a package to report to is missing, or the training diverges.
+            cannot be read, a package to report to is missing, another process trains there, or the training diverges.
     """
     out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: choose another --out")
     backend = choose_backend(recipe.training.get("bf16")) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
+    with locked(out) if arguments.process_index == 0 else nullcontext():
+        return _train(recipe, out, resume, backend, arguments)
+
+
+def _train(
+    recipe: Recipe,
+    out: Path,
+    resume: bool,
+    backend: ComputeBackend | None,
+    arguments: Seq2SeqTrainingArguments,
+) -> Path:
+    """Train in a folder that this process, or the main one beside it, holds."""
     if arguments.process_index == 0:
         _check_folder(recipe, out, resume)
     processes = PartialState()
@@ -99,10 +116,8 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
 
 def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     """Refuse to mix two trainings, or a training with anything else, in one folder."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: choose another --out")
     if not resume:
-        if out.is_dir() and any(out.iterdir()):
+        if any(path.name != LOCK for path in out.iterdir()):
             raise UserError(f"{out} is not empty: choose another --out, or go on with --resume")
         return
     earlier = recipe_of(out)

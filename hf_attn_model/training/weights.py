@@ -1,7 +1,6 @@
 """The weights of a model in training: each once, by name, and in files that are written whole or not at all."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.distributed.tensor import DTensor
 
 from ..errors import UserError
+from ..files import replacing
 
 
 def check_whole(model: nn.Module, whose: str) -> None:
@@ -62,10 +62,9 @@ def put_weights(model: nn.Module, weights: Mapping[str, Tensor], origin: str) ->
 
 def save_weights(weights: Mapping[str, Tensor], path: Path, facts: Mapping[str, str] | None = None) -> None:
     """Write weights and facts about them, so that a process killed meanwhile leaves no half of a file."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
     tensors = {name: tensor.detach().contiguous() for name, tensor in weights.items()}
-    save_file(tensors, unfinished, {"format": "pt", **(facts or {})})
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        save_file(tensors, unfinished, {"format": "pt", **(facts or {})})
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:

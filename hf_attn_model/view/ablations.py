@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..study.ablate import Ablation, Effect
+from ..study.ablation import Ablation, Effect
 from .tables import paragraph, table
 
 MEANING = {

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +13,12 @@ from matplotlib.patches import Rectangle
 from ..alignment.cross_attention import SHIFTS
 from ..alignment.heads import HeadProfile
 from ..alignment.scores import LinkCounts
+from ..alignment.selection import HeadSelection
 from ..attention.places import LayerHead
 from ..checkpoint.alignment_config import shift_name
 from ..errors import UserError
 from .heatmap import COLOURS
-from .pictures import check_format
+from .pictures import check_format, write_figure
 from .tables import table
 
 STYLES = ("text", "markdown", "tsv")
@@ -47,6 +49,21 @@ def check_style(style: str) -> None:
     """Raise `UserError` unless a style of tables is one of `STYLES`."""
     if style not in STYLES:
         raise UserError(f"no table is called {style!r}; choose from {', '.join(STYLES)}")
+
+
+def selection_text(selection: HeadSelection, style: str = "text") -> str:
+    """Lay out what was found out about heads: a table of all, and one of the chosen ones beside the diagonal.
+
+    Args:
+        selection: see `alignment.selection.select_heads`.
+        style: one of `STYLES`.
+    """
+    check_style(style)
+    rows = [[split, "chosen", *score_cells(counts)] for split, counts in selection.scores.items()]
+    rows += [[split, "diagonal", *score_cells(counts)] for split, counts in selection.diagonal.items()]
+    profiles = format_table(PROFILE, [profile_cells(profile) for profile in selection.profiles], style)
+    scores = format_table(["gold", "links", *SCORES], rows, style)
+    return f"{profiles}\n\nchosen on dev: {selection.config}\n\n{scores}"
 
 
 def score_cells(counts: LinkCounts) -> list[str | float]:
@@ -87,10 +104,7 @@ def plot_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead] = 
 def save_heads(profiles: Sequence[HeadProfile], chosen: Collection[LayerHead], path: str | os.PathLike) -> None:
     """Draw into a PNG, SVG or PDF file; see `plot_heads`. Raises `UserError` if it cannot be written."""
     check_format(path)
-    try:
-        plot_heads(profiles, chosen).savefig(path, dpi=160)
-    except OSError as error:
-        raise UserError(f"{path}: {error}") from error
+    write_figure(plot_heads(profiles, chosen), Path(path))
 
 
 def _grids(profiles: Sequence[HeadProfile]) -> np.ndarray:

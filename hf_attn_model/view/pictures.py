@@ -11,10 +11,13 @@ from PIL import Image
 
 from ..attention.sentence import SentenceMaps
 from ..errors import UserError
+from ..files import replacing
 from .heatmap import plot_attention
-from .writing import writing
 
 FORMATS = (".png", ".svg", ".pdf")
+FILM_SUFFIX = ".gif"
+FILM_DPI = 100
+FRAME, LAST = 600, 3000  # milliseconds
 
 
 def save_picture(
@@ -41,9 +44,9 @@ def save_picture(
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Write a figure into a file; its folder is made if need be. Raises `UserError` where that cannot be."""
-    with writing(path):
+    with replacing(path) as unfinished:
         try:
-            figure.savefig(path, dpi=160)
+            figure.savefig(unfinished, dpi=160, format=path.suffix[1:].lower())
         except ValueError as error:  # more pixels than the format can hold
             raise UserError(f"{path}: {error}") from error
 
@@ -52,11 +55,6 @@ def check_format(path: str | os.PathLike) -> None:
     """Raise `UserError` unless the suffix of a file is that of a picture."""
     if Path(path).suffix.lower() not in FORMATS:
         raise UserError(f"{path}: pictures end in {', '.join(FORMATS)}")
-
-
-FILM_SUFFIX = ".gif"
-DPI = 100
-FRAME, LAST = 600, 3000  # milliseconds
 
 
 def save_film(
@@ -70,7 +68,7 @@ def save_film(
     """Draw a GIF with a frame for each step, all on one colour scale from 0 to 1; its folder is made if need be.
 
     Args:
-        frames: the maps of one sentence pair, each with its step as `id`; see `study.frames.read_frames`.
+        frames: the maps of one sentence pair, each with its step as `id`; see `study.curve.read_frames`.
         path: the file, `.gif`.
         place, layer, head, merge_words: see `plot_attention`.
 
@@ -81,8 +79,9 @@ def save_film(
     if path.suffix.lower() != FILM_SUFFIX:
         raise UserError(f"{path}: films end in {FILM_SUFFIX}")
     first, *others = (_render(frame, place, layer, head, merge_words) for frame in frames)
-    with writing(path):
-        first.save(path, save_all=True, append_images=others, duration=[FRAME] * len(others) + [LAST], loop=0)
+    durations = [FRAME] * len(others) + [LAST]
+    with replacing(path) as unfinished:
+        first.save(unfinished, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
 
 
 def _render(
@@ -91,7 +90,7 @@ def _render(
     """Draw one frame, its name in the lower left corner."""
     figure = plot_attention(frame, place, layer, head, merge_words, highest=1.0)
     figure.text(0.01, 0.01, frame.id, fontsize=12, fontweight="bold", va="bottom")
-    figure.dpi = DPI
+    figure.dpi = FILM_DPI
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

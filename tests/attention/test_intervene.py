@@ -167,7 +167,7 @@ def test_generation_with_a_cache_equals_one_pass_over_what_it_wrote(family, how)
     heads = [(place, LAYER, HEAD) for place in PLACES]
     options = {"max_new_tokens": T, "min_new_tokens": T, "do_sample": False, "return_dict_in_generate": True}
     plain = model.generate(**batch, **options, output_logits=True)
-    with intervene(model, heads, mode):
+    with intervene(model, heads, how):
         written = model.generate(**batch, **options, output_logits=True)
         at_once = logits(model, batch | {"decoder_input_ids": written.sequences[:, :-1]})
     assert written.past_key_values is not None

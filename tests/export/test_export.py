@@ -19,6 +19,7 @@ from hf_attn_model.export.arrow_rows import check_rebuildable
 from hf_attn_model.export.export import export_attention
 from hf_attn_model.export.passes import cut, read_rows
 from hf_attn_model.export.store import open_maps
+from hf_attn_model.files import UNFINISHED
 from hf_attn_model.translation.search import translate_to_ids
 
 
@@ -99,7 +100,7 @@ def t5():
 def test_a_position_bias_needs_weights(tmp_path, t5):
     with pytest.raises(UserError, match=r"T5ForConditionalGeneration adds a position bias .* keep weights"):
         export_attention(*t5, PAIRS, tmp_path / "qk", keep="qk")
-    assert not list((tmp_path / "qk").iterdir())
+    assert not (tmp_path / "qk").exists()
     long = [("dog " * 13, "perro " * 13)]
     metadata = export_attention(*t5, long, tmp_path / "weights")
     assert (metadata["keep"], "qk" in metadata["bytes_per_sentence"]) == ("weights", False)
@@ -165,7 +166,7 @@ def test_going_on_keeps_finished_shards_and_ends_as_if_nothing_had_happened(tmp_
     monkeypatch.setattr(fill.Filler, "fill", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         export(tmp_path / "twice", **SMALL_SHARDS)
-    assert not any(name.endswith(".partial") for name in contents(tmp_path / "twice"))
+    assert not any(name.endswith(UNFINISHED) for name in contents(tmp_path / "twice"))
     with pytest.raises(UserError, match="is not finished"):
         open_maps(tmp_path / "twice")
     begun = open_maps(tmp_path / "twice", allow_unfinished=True)

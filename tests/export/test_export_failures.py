@@ -14,6 +14,7 @@ from small_exports import IDS, PAIRS, SMALL_SHARDS, assert_same_texts, contents,
 from hf_attn_model.errors import UserError
 from hf_attn_model.export import fill
 from hf_attn_model.export.store import open_maps
+from hf_attn_model.files import LOCK, UNFINISHED
 
 SENTENCES = 15 * 41
 SCRIPT = f"""
@@ -96,7 +97,7 @@ def test_a_full_disk_is_one_line_and_what_is_written_opens(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(caught.value)
-    assert not any(name.endswith(".partial") for name in contents(tmp_path))
+    assert not any(name.endswith(UNFINISHED) for name in contents(tmp_path))
     rest = open_maps(tmp_path, allow_unfinished=True)
     assert len(rest) == 15 // rest.metadata["sentences_per_shard"] * rest.metadata["sentences_per_shard"] > 1
     assert rest.verify() == []
@@ -151,4 +152,6 @@ def test_nothing_half_written_bears_its_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fill.Filler, "_write", look)
     export(tmp_path)
-    assert names == [{"metadata.json", "maps-00000.arrow.partial"}]
+    ((unfinished,),) = [found - {"metadata.json", LOCK} for found in names]
+    assert unfinished.startswith("maps-00000.arrow.")
+    assert unfinished.endswith(UNFINISHED)

@@ -7,7 +7,7 @@ import pytest
 import hf_attn_model
 from hf_attn_model.training import provenance
 
-HERE = Path(hf_attn_model.__file__).parent
+MODULE = str(Path(hf_attn_model.__file__).parent / "cli" / "__main__.py")
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,12 @@ HERE = Path(hf_attn_model.__file__).parent
     [
         ("/some/where/bin/hf-attn", 1, "hf-attn train 'a recipe' --out x"),
         ("/some/where/bin/hf-attn", 3, "torchrun --nproc_per_node 3 -m hf_attn_model.cli train 'a recipe' --out x"),
-        (str(HERE / "cli.py"), 2, "torchrun --nproc_per_node 2 -m hf_attn_model.cli train 'a recipe' --out x"),
-        (str(HERE / "cli.py"), 1, "python -m hf_attn_model.cli train 'a recipe' --out x"),
+        (
+            MODULE,
+            2,
+            "torchrun --nproc_per_node 2 -m hf_attn_model.cli train 'a recipe' --out x",
+        ),
+        (MODULE, 1, "python -m hf_attn_model.cli train 'a recipe' --out x"),
         ("scripts/reproduce.py", 1, "python scripts/reproduce.py train 'a recipe' --out x"),
         ("/else/where/script.py", 1, "python script.py train 'a recipe' --out x"),
     ],

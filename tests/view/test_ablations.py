@@ -1,7 +1,7 @@
 """The report of an ablation."""
 
 from hf_attn_model.attention.places import Head
-from hf_attn_model.study.ablate import Ablation, Effect
+from hf_attn_model.study.ablation import Ablation, Effect
 from hf_attn_model.view.ablations import MEANING, WHAT_IT_SHOWS, ablation_text
 from hf_attn_model.view.tables import WIDTH
 

@@ -1,12 +1,10 @@
 """The curve of a training: each line is what the records say."""
 
-import argparse
-
 import numpy as np
 import pytest
 
+from hf_attn_model.cli import main
 from hf_attn_model.errors import UserError
-from hf_attn_model.study import verbs
 from hf_attn_model.study.curve import write_curve
 from hf_attn_model.view.curves import plot_curve, save_curve
 
@@ -67,10 +65,8 @@ def test_what_was_not_measured_is_left_out():
 
 def test_the_verb_draws_the_record_of_a_folder(tmp_path, capsys):
     write_curve(tmp_path, make_records())
-    parser = argparse.ArgumentParser()
-    verbs.add_curve_arguments(parser)
     picture = tmp_path / "new" / "curve.svg"
-    verbs.curve(parser.parse_args([str(tmp_path), "--out", str(picture)]))
+    assert main(["curve", str(tmp_path), "--out", str(picture)]) == 0
     assert "3 steps measured, 0 to 19" in capsys.readouterr().out
     assert "<svg" in picture.read_text()
 

@@ -16,7 +16,7 @@ from transformers import (
 
 from ...alignment.pairs import Pair
 from ...study.curve import CURVE_FILE, FRAME, Record, read_curve, to_frame, write_curve
-from ...study.measure import inspect_pair, measure, measure_one
+from ...study.measures import inspect_pair, measure, measure_one
 from ...study.relevance import RolePair
 
 

@@ -1,7 +1,6 @@
 """A training that diverges is stopped: when a loss counts as exploded, and which pairs the fatal step had."""
 
 import copy
-import json
 import math
 from collections import deque
 from itertools import accumulate, islice
@@ -22,6 +21,7 @@ from transformers import (
 from transformers.trainer_utils import sort_checkpoints
 
 from ...errors import UserError
+from ...files import write_json
 
 DIVERGENCE_FILE = "divergence.json"
 WINDOW = 50  # steps
@@ -211,7 +211,7 @@ class DivergenceCallback(TrainerCallback):
                     **batches.describe(processing_class),
                 }
                 file = Path(str(args.output_dir), DIVERGENCE_FILE)
-                file.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                write_json(file, report)
             raise UserError(_advice(fault, batches, args))
 
     def _judge(self, step: int, loss: float, grad_norm: float, skips_infinite: bool) -> Fault | None:

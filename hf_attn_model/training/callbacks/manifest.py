@@ -4,7 +4,6 @@ It lies as `manifest.json` in the folder of the training from its first step on,
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...files import write_json
 from .. import provenance
 from ..provenance import fingerprint
 
@@ -123,9 +123,7 @@ class Manifest(TrainerCallback):
     def _write(self, folder: Path, args: TrainingArguments) -> None:
         """Write the manifest into a folder, whole or not at all."""
         if args.should_save:
-            unfinished = folder / f"{MANIFEST_FILE}.unfinished"
-            unfinished.write_text(json.dumps(self.content, indent=2) + "\n", encoding="utf-8")
-            os.replace(unfinished, folder / MANIFEST_FILE)
+            write_json(folder / MANIFEST_FILE, self.content)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:

@@ -5,7 +5,15 @@ precision) -> `payload` (a sentence as JSON) -> `colours` -> `document` (the fil
 the browser lies in `assets/`: `page.html`, `page.css`, and the scripts in the order of `document.SCRIPTS`.
 """
 
-from .vectors import InspectedSentence, inspect_nbest, inspect_pairs
+from .vectors import InspectedSentence, inspect_nbest, inspect_pairs, inspect_translations
 from .write import PAGE_SUFFIXES, page_frame, write_page
 
-__all__ = ["PAGE_SUFFIXES", "InspectedSentence", "inspect_nbest", "inspect_pairs", "page_frame", "write_page"]
+__all__ = [
+    "PAGE_SUFFIXES",
+    "InspectedSentence",
+    "inspect_nbest",
+    "inspect_pairs",
+    "inspect_translations",
+    "page_frame",
+    "write_page",
+]

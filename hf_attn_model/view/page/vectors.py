@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from ...attention.shown import html_of
 from ...attention.steps import AttentionSteps, rebuild_weights
 from ...attention.teacher_forcing import name_pairs, read_targets, sentence_maps, teacher_forced_pass
 from ...attention.tokenized import tokenize_with_words
+from ...checkpoint import Checkpoint
 from ...export.stored import StoredMap
 from ...translation.search import best_translations
 
@@ -105,6 +108,42 @@ def inspect_nbest(
     found = best_translations(model, tokenizer, source, count, num_beams=num_beams)
     names = [f"translation {rank}" for rank in range(1, len(found) + 1)]
     return inspect_pairs(model, tokenizer, [source] * len(found), found, names)
+
+
+def inspect_translations(
+    checkpoint: Checkpoint,
+    source: str,
+    *,
+    target: str | None = None,
+    best: int | None = None,
+    compare: Sequence[Checkpoint] = (),
+    num_beams: int = 5,
+) -> list[InspectedSentence]:
+    """Look inside the best translations of a sentence, or inside one translation through several checkpoints.
+
+    Args:
+        checkpoint: the translator.
+        source: the sentence.
+        target: a translation to look at, in place of the translator's own.
+        best: so many translations, each named by its rank; then neither `target` nor `compare` is used.
+        compare: other checkpoints, through which the same translation is passed; each is named by its folder.
+        num_beams: width of the search.
+
+    Raises:
+        UserError: a checkpoint cannot be loaded; or see `inspect_pairs`.
+    """
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    if best is not None:
+        return inspect_nbest(model, tokenizer, source, best, num_beams=num_beams)
+    text_or_ids: Any = target
+    if target is None:
+        text_or_ids = best_translations(model, tokenizer, source, 1, num_beams=num_beams)[0]
+    seen = inspect_pairs(model, tokenizer, [source], [text_or_ids], [Path(str(checkpoint)).name])
+    for other in compare:
+        has_same_ids = other.tokenizer.get_vocab() == tokenizer.get_vocab()
+        again = text_or_ids if has_same_ids else seen[0].maps.target
+        seen += inspect_pairs(other.model, other.tokenizer, [source], [again], [Path(str(other)).name])
+    return seen
 
 
 def vectors_of(record: SentenceMaps | InspectedSentence) -> dict[str, PlaceVectors]:

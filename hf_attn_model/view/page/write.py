@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
@@ -12,7 +11,7 @@ from typing import TextIO
 from ...attention.sentence import SentenceMaps
 from ...checkpoint.alignment_config import HeadSummary
 from ...errors import UserError
-from ..writing import writing
+from ...files import replacing
 from .colours import colour_maps
 from .document import closing, data_block, opening
 from .payload import heads_payload, record_payload
@@ -71,16 +70,10 @@ def write_page(
     path = Path(out)
     if path.suffix.lower() not in PAGE_SUFFIXES:
         raise UserError(f"{path}: pages end in .html")
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with writing(path):
-            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-                largest_error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
-            size = unfinished.stat().st_size
-            unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    with replacing(path) as unfinished:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            largest_error, has_vectors = _write(file, records, with_vectors, heads, source_error, is_film)
+        size = unfinished.stat().st_size
     return PageFacts(len(records), size, largest_error, has_vectors)
 
 

@@ -18,7 +18,7 @@ from transformers import (
 from hf_attn_model.alignment.pairs import Pair
 from hf_attn_model.errors import UserError
 from hf_attn_model.study.curve import CURVE_FILE, read_curve, read_frames, write_curve
-from hf_attn_model.study.measure import measure
+from hf_attn_model.study.measures import measure
 from hf_attn_model.study.relevance import textbook_pairs
 from hf_attn_model.text.tokenizer import train_tokenizer
 from hf_attn_model.training import train as training

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from looking import cell_at, choose, expected_map, head, number, numbers, read_table, settle
-from pages import seen
+from pages import random_sentence, seen
 
 from hf_attn_model.attention.places import PLACES
 from hf_attn_model.view.page import write_page
@@ -84,6 +84,20 @@ def test_a_word_of_several_tokens_is_taken_apart(page, record):
     chosen = page.locator("table.parts tr.chosen").evaluate("row => [...row.cells].map(cell => cell.textContent)")
     made = numbers(page.locator("#making .equation").nth(4).text_content())[0]
     assert made == pytest.approx(number(chosen[4]), abs=4e-4)
+
+
+def test_a_cell_of_b_is_one_of_b_on_a_page_of_many_heads(open_page, tmp_path):
+    """Where there are more little maps than the page keeps, the map that was drawn is made anew meanwhile."""
+    write_page([random_sentence(words=3, tokens=5, layers=11, heads=13)], tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html")
+    head(page, "cross", 2, 3).click()
+    for key in "cw":
+        page.keyboard.press(key)
+        settle(page)
+    cells, position = cell_at(page, 1, 1, view="B")
+    cells.click(position=position)
+    settle(page)
+    assert "layer 2, head 4" in page.locator("#making .sentence").text_content()
 
 
 def test_dimensions_are_sorted_by_their_products(page):

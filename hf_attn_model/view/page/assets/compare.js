@@ -9,12 +9,21 @@ function compareRecords() {
   return [state.record, ...others.filter((number) => page.records[number][3].includes(state.place))];
 }
 
-/** What B is: as chosen; where that is not there, another record with the same heads, else the next head. */
+/**
+ * What B is: as chosen; where that is not there, another record with the same heads, else the next head.
+ *
+ * @returns {{record: number, layer: number | 'all', head: number | 'all'}}
+ */
 function comparison() {
   const records = compareRecords();
-  const record = records.includes(state.compare.record) ? state.compare.record : (records[1] ?? records[0]);
+  const { record: wanted, layer, head } = state.compare;
+  const record = wanted !== null && records.includes(wanted) ? wanted : (records[1] ?? records[0]);
   const { layers, heads } = sentenceAt(record).facts(state.place);
-  const { layer, head } = state.compare;
+  /**
+   * @param {number | 'all' | null} number
+   * @param {number} count
+   * @returns {number is number | 'all'}
+   */
   const isThere = (number, count) => number === 'all' || (number !== null && number < count);
   if (isThere(layer, layers.length) && isThere(head, heads.length)) return { record, layer, head };
   const own = state.heads[state.place];
@@ -46,22 +55,28 @@ function drawCompare() {
   if (root.hidden) return;
   const chosen = comparison();
   const { layers, heads } = sentenceAt(chosen.record).facts(state.place);
+  /** @type {(name: 'record' | 'layer' | 'head', options: [number | 'all', string][]) => Element} */
   const choice = (name, options) => {
     const box = make(
       'select',
       { id: `compare-${name}` },
       ...options.map(([value, text]) => make('option', { value, textContent: text })),
     );
-    box.value = chosen[name];
+    box.value = String(chosen[name]);
     box.addEventListener('change', () => {
       change({ compare: { ...comparison(), [name]: box.value === 'all' ? 'all' : Number(box.value) } });
     });
     return make('label', { className: 'select' }, `${name[0].toUpperCase()}${name.slice(1)} `, box);
   };
+  /** @type {[number, string][]} */
   const records = compareRecords().map((number) => {
     const [id, , target] = page.records[number];
     return [number, number === state.record ? `${id} (this one)` : `${id}: ${visibleText(target)}`];
   });
+  /** @type {[number | 'all', string][]} */
+  const layerChoices = layers.map((layer, i) => [i, `layer ${layer}`]);
+  /** @type {[number | 'all', string][]} */
+  const headChoices = heads.map((head, i) => [i, `head ${head}`]);
   rebuild(
     () => [...root.querySelectorAll('select')],
     () =>
@@ -69,8 +84,8 @@ function drawCompare() {
         root,
         make('p', {}, bold('A'), ' is the map chosen among all heads. ', bold('B'), ' is:'),
         ...(records.length > 1 ? [choice('record', records)] : []),
-        choice('layer', [...layers.map((layer, i) => [i, `layer ${layer}`]), ['all', 'all layers']]),
-        choice('head', [...heads.map((head, i) => [i, `head ${head}`]), ['all', 'mean of all heads']]),
+        choice('layer', [...layerChoices, ['all', 'all layers']]),
+        choice('head', [...headChoices, ['all', 'mean of all heads']]),
       ),
     (all, old) => all.find(({ id }) => id === old.id),
   );

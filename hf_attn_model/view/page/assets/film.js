@@ -17,7 +17,7 @@ function drawFilm() {
   if (!page.is_film) return;
   const [id] = page.records[state.record];
   const slider = byId('frame');
-  slider.value = state.record;
+  slider.value = String(state.record);
   slider.setAttribute('aria-valuetext', id);
   fill(byId('frame-says'), visibleText(id));
   film.draw();
@@ -25,7 +25,7 @@ function drawFilm() {
 
 function startFilm() {
   byId('film').hidden = !page.is_film;
-  byId('frame').max = page.records.length - 1;
+  byId('frame').max = String(page.records.length - 1);
   byId('frame').addEventListener('input', () => showRecord(Number(byId('frame').value)));
   byId('play-film').addEventListener('click', () => film.toggle());
 }

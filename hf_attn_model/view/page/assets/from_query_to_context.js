@@ -2,7 +2,12 @@
 
 let isSorted = false; // dimensions by the size of their product
 
-/** All steps from query and key to the context. */
+/**
+ * All steps from query and key to the context.
+ *
+ * @param {MergedMap} map
+ * @param {Part} part
+ */
 function sayMaking(map, part) {
   const { sentence, place } = map;
   const facts = sentence.facts(place);
@@ -32,33 +37,59 @@ function sayMaking(map, part) {
   ];
 }
 
+/** @type {(title: string, content: Element[]) => Element} */
 const step = (title, content) => make('li', {}, make('h3', { textContent: title }), ...content);
+
+/** @param {Content[]} parts */
 const equation = (...parts) => make('p', { className: 'equation' }, ...parts);
+
+/** @param {string} text */
 const remark = (text) => make('p', { className: 'quiet small', textContent: text });
 
-/** A wide table in a box of its own that keys can scroll. */
+/**
+ * A wide table in a box of its own that keys can scroll.
+ *
+ * @param {string} name
+ * @param {Element} content
+ */
 function scroller(name, content) {
   return make('div', { className: 'scroller', tabIndex: 0, role: 'region', 'aria-label': name }, content);
 }
 
-/** A bar from a middle line: to the right for plus, to the left for minus. */
+/**
+ * A bar from a middle line: to the right for plus, to the left for minus.
+ *
+ * @param {number} number
+ * @param {number} highest the one whose bar is longest
+ */
 function signedBar(number, highest) {
   const bar = make('span', { className: `bar ${number < 0 ? 'minus' : 'plus'}` });
   bar.style.width = `${highest ? (50 * Math.abs(number)) / highest : 0}%`;
   return make('td', { className: 'wide' }, make('span', { className: 'signed', 'aria-hidden': 'true' }, bar));
 }
 
-/** A bar from the left, for what cannot be negative. */
+/**
+ * A bar from the left, for what cannot be negative.
+ *
+ * @param {number} number
+ * @param {number} highest
+ */
 function plainBar(number, highest) {
   const bar = make('span', { className: 'bar plus' });
   bar.style.width = `${highest ? (100 * number) / highest : 0}%`;
   return make('td', { className: 'wide' }, make('span', { className: 'unsigned', 'aria-hidden': 'true' }, bar));
 }
 
-/** A line of coloured cells, one for each dimension, behind its name. */
+/**
+ * A line of coloured cells, one for each dimension, behind its name.
+ *
+ * @param {Content} name
+ * @param {number[]} numbers
+ * @param {number} highest
+ */
 function strip(name, numbers, highest, className = '') {
   const canvas = make('canvas', { className: 'strip', width: numbers.length, height: 1, 'aria-hidden': 'true' });
-  const pen = canvas.getContext('2d');
+  const pen = penOf(canvas);
   numbers.forEach((number, x) => {
     pen.fillStyle = palette.differences.css[Palette.level(number, highest, true)];
     pen.fillRect(x, 0, 1, 1);
@@ -66,8 +97,13 @@ function strip(name, numbers, highest, className = '') {
   return make('div', { className: `strip-line ${className}` }, make('span', { className: 'small' }, name), canvas);
 }
 
+/** @param {number[]} numbers */
 const largest = (numbers) => Math.max(...numbers.map(Math.abs));
 
+/**
+ * @param {number[]} query
+ * @param {KeyRow} one
+ */
 function compareVectors(query, { key, products }) {
   const [ofBoth, ofProducts] = [largest([...query, ...key]), largest(products)];
   const order = products.map((_, dimension) => dimension);
@@ -104,6 +140,7 @@ function sortButton() {
   return sort;
 }
 
+/** @param {KeyRow} one */
 function addUp({ products, dot }) {
   const plus = sum(products.filter((product) => product > 0));
   return [
@@ -112,6 +149,10 @@ function addUp({ products, dot }) {
   ];
 }
 
+/**
+ * @param {Attended} steps
+ * @param {KeyRow} one
+ */
 function scale({ scaling, query }, { dot, score }) {
   const isUsual = Math.abs(scaling - query.length ** -0.5) < 1e-6;
   const usual = `times 1/√${query.length}, which keeps the scores of wide heads from growing: the score`;
@@ -121,6 +162,7 @@ function scale({ scaling, query }, { dot, score }) {
   ];
 }
 
+/** @param {KeyRow} one */
 function mask({ score, bias, maskedScore }) {
   const seen = 'this key may be seen: nothing is added; −∞ would hide it';
   const moved = 'what the model adds for the distance between the two: the masked score';
@@ -130,6 +172,11 @@ function mask({ score, bias, maskedScore }) {
   ];
 }
 
+/**
+ * @param {Attended} steps
+ * @param {Part} part
+ * @param {Side} side of the keys
+ */
 function soften({ rows, highest, total }, part, side) {
   const one = rows[part.key];
   const strongest = Math.max(...rows.map((row) => row.weight));
@@ -155,23 +202,34 @@ function soften({ rows, highest, total }, part, side) {
   ];
 }
 
-/** Hold the number made here against the one in the map. */
+/**
+ * Hold the number made here against the one in the map.
+ *
+ * @param {MergedMap} map
+ * @param {Part} part
+ * @param {KeyRow} one
+ */
 function check(map, part, { weight }) {
   const { error, vectors } = map.sentence.facts(map.place);
+  const { error: errorOfVectors } = /** @type {PlaceVectors} */ (vectors);
   const difference = make('b', { id: 'differs', textContent: written(Math.abs(weight - part.weight), 6) });
   const made = `made here ${written(weight, 6)}, in the map ${written(part.weight, 6)}: they differ by `;
-  const ofVectors = `weights made from the vectors on this page differ by at most ${bound(vectors.error)}`;
+  const ofVectors = `weights made from the vectors on this page differ by at most ${bound(errorOfVectors)}`;
   const why = `Rounding explains it: from the model’s, ${ofVectors}, and those in the map by at most ${bound(error)}.`;
   return [equation(made, difference), remark(why)];
 }
 
-function average({ rows, context }, part, side) {
-  if (!context) {
+/**
+ * @param {Attended} steps
+ * @param {Part} part
+ * @param {Side} side of the keys
+ */
+function average({ rows, values, context }, part, side) {
+  if (!values || !context) {
     const why = 'The export keeps queries and keys, but no values. ';
     return [make('p', { className: 'note' }, why, code(VIEW_COMMAND), ' shows them.')];
   }
-  const values = rows[part.key].value;
-  const shares = rows.map((row) => row.value.map((number) => row.weight * number));
+  const shares = rows.map((row, index) => values[index].map((number) => row.weight * number));
   const [highest, ofContext] = [largest([...shares.flat(), ...context]), largest(context)];
   const strips = rows.map((_, index) =>
     strip(word(side.tokens[index]), shares[index], highest, index === part.key ? 'chosen' : ''),
@@ -179,7 +237,7 @@ function average({ rows, context }, part, side) {
   const lines = context.map((number, dimension) => {
     const share = shares[part.key][dimension];
     const cells = [
-      written(values[dimension]),
+      written(values[part.key][dimension]),
       written(share, 4, true),
       written(number - share, 4, true),
       written(number),

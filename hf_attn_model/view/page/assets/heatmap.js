@@ -2,11 +2,33 @@
 
 const CELL = { least: matchMedia('(pointer: coarse)').matches ? 22 : 12, most: 52, printed: 38 };
 
+/**
+ * What to do when a cell is pointed at or picked, the latter in a view of some name.
+ *
+ * @typedef {object} CellHandlers
+ * @property {(map: MergedMap, row: number, column: number) => void} point
+ * @property {() => void} leave
+ * @property {(map: MergedMap, row: number, column: number, view: string) => void} pick
+ */
+
+/** @typedef {{title: Content[], highest: number}} Look What stands above, and the weight of the strongest colour. */
+
 class HeatMap {
-  /** @param handlers {point(map, row, column), leave(), pick(map, row, column)}; names the view "A", "B" or a place. */
-  constructor(name, handlers) {
+  /**
+   * @param {string} name of the view: "A", "B", "difference" or a place
+   * @param {MergedMap} map
+   * @param {Look} look
+   * @param {CellHandlers} handlers
+   */
+  constructor(name, map, look, handlers) {
     this.name = name;
+    this.map = map;
+    this.look = look;
     this.handlers = handlers;
+    this.cell = CELL.least;
+    this.labelHeight = 0;
+    /** @type {Element[]} */
+    this.marked = [];
     this.cursor = { row: 0, column: 0 };
     this.title = make('figcaption');
     this.top = make('div', { className: 'column-labels', 'aria-hidden': 'true' });
@@ -26,7 +48,10 @@ class HeatMap {
     this.listen();
   }
 
-  /** @param look {title, highest}: what stands above, and the weight of the strongest colour. */
+  /**
+   * @param {MergedMap} map
+   * @param {Look} look
+   */
   show(map, look) {
     this.map = map;
     this.look = look;
@@ -50,7 +75,7 @@ class HeatMap {
     const longest = Math.max(...map.columns.map((column) => measure(column.label)));
     const room = this.root.clientWidth - rowLabel - 2;
     const slanted = Math.min(longest, 120); // how long a slanted label is; it stands at 58 degrees
-    const fits = (cell) => longest < cell - 4;
+    const fits = (/** @type {number} */ cell) => longest < cell - 4;
     let cell = clamp(Math.floor(room / map.columns.length), CELL.least, CELL.most);
     if (!fits(cell)) cell = clamp(Math.floor((room - slanted * 0.53) / map.columns.length), CELL.least, CELL.most);
     this.cell = cell;
@@ -60,7 +85,8 @@ class HeatMap {
     this.root.style.setProperty('--overhang', fits(cell) ? '0px' : `${slanted * 0.53}px`);
     this.top.classList.toggle('slanted', !fits(cell));
     this.root.classList.toggle('tiny', cell < 16);
-    const name = (group) => make('span', { className: group.isSpecial ? 'special' : '' }, word(group.label));
+    const name = (/** @type {Group} */ group) =>
+      make('span', { className: group.isSpecial ? 'special' : '' }, word(group.label));
     fill(this.top, ...map.columns.map(name));
     fill(this.left, ...map.rows.map(name));
   }
@@ -73,7 +99,7 @@ class HeatMap {
     canvas.height = Math.round(rows * cell * ratio);
     canvas.style.width = `${columns * cell}px`;
     canvas.style.height = `${rows * cell}px`;
-    const pen = canvas.getContext('2d');
+    const pen = penOf(canvas);
     pen.scale(ratio, ratio);
     const colours = map.isDifference ? palette.differences : palette.weights;
     const gap = cell >= 20 ? 1 : 0.5;
@@ -96,13 +122,20 @@ class HeatMap {
     [...this.left.children].forEach((label, row) => label.classList.toggle('future', row >= shown));
   }
 
-  /** Follow a row and a column, -1 for none; and the cell where they meet, if it is one that is pointed at. */
+  /**
+   * Follow a row and a column, -1 for none; and the cell where they meet, if it is one that is pointed at.
+   *
+   * @param {number} row
+   * @param {number} column
+   * @param {boolean} isCell
+   */
   follow(row, column, isCell) {
     const {
       cell,
       bands: [rowBand, columnBand, cellBand],
       map,
     } = this;
+    /** @type {(band: HTMLElement, isShown: boolean, x: number, y: number, width: number, height: number) => void} */
     const place = (band, isShown, x, y, width, height) => {
       band.hidden = !isShown;
       if (!isShown) return;
@@ -114,13 +147,13 @@ class HeatMap {
     place(rowBand, hasRow, 0, row, map.columns.length, 1);
     place(columnBand, column >= 0, column, 0, 1, rowsShown(map));
     place(cellBand, isCell && hasRow && column >= 0, column, row, 1, 1);
-    if (this.marked) for (const label of this.marked) label.classList.remove('followed');
-    this.marked = [hasRow && this.left.children[row], this.top.children[column]].filter(Boolean);
+    for (const label of this.marked) label.classList.remove('followed');
+    this.marked = [hasRow && this.left.children[row], this.top.children[column]].filter((label) => !!label);
     for (const label of this.marked) label.classList.add('followed');
   }
 
   listen() {
-    const at = (event) => {
+    const at = (/** @type {MouseEvent} */ event) => {
       const box = this.cells.getBoundingClientRect();
       const column = Math.floor((event.clientX - box.left) / this.cell);
       const row = Math.floor((event.clientY - box.top) / this.cell);
@@ -137,7 +170,7 @@ class HeatMap {
       const found = at(event);
       if (!found) return;
       this.cursor = found;
-      this.handlers.pick(this.map, found.row, found.column);
+      this.handlers.pick(this.map, found.row, found.column, this.name);
     });
     this.cells.addEventListener('focus', () => {
       if (this.cells.matches(':focus-visible')) this.walk(this.cursor.row, this.cursor.column);
@@ -146,10 +179,12 @@ class HeatMap {
     this.cells.addEventListener('keydown', (event) => this.press(event));
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const { row, column } = this.cursor;
-    const to = {
+    /** @type {Record<string, [number, number] | undefined>} */
+    const places = {
       ArrowUp: [row - 1, column],
       ArrowDown: [row + 1, column],
       ArrowLeft: [row, column - 1],
@@ -158,13 +193,18 @@ class HeatMap {
       End: [row, this.map.columns.length - 1],
       PageUp: [0, column],
       PageDown: [rowsShown(this.map) - 1, column],
-    }[event.key];
+    };
+    const to = places[event.key];
     if (to) this.walk(...to);
-    else if (event.key === 'Enter' || event.key === ' ') this.handlers.pick(this.map, row, column);
+    else if (event.key === 'Enter' || event.key === ' ') this.handlers.pick(this.map, row, column, this.name);
     else return;
     event.preventDefault();
   }
 
+  /**
+   * @param {number} row
+   * @param {number} column
+   */
   walk(row, column) {
     this.cursor = {
       row: clamp(row, 0, rowsShown(this.map) - 1),
@@ -179,9 +219,16 @@ class HeatMap {
   }
 }
 
+/** @type {(number: number, least: number, most: number) => number} */
 const clamp = (number, least, most) => Math.max(least, Math.min(most, number));
 
-/** Say a cell in words. */
+/**
+ * Say a cell in words.
+ *
+ * @param {MergedMap} map
+ * @param {number} row
+ * @param {number} column
+ */
 function sayCell(map, row, column) {
   const [from, to] = [visible(map.rows[row].label), visible(map.columns[column].label)];
   if (isHidden(map, row, column)) return `${from} may not look at ${to}: it is read later`;
@@ -191,11 +238,16 @@ function sayCell(map, row, column) {
     : `${from} looks at ${to}: ${written(number)}`;
 }
 
+/** @type {CanvasRenderingContext2D | null} */
 let ruler = null;
 
-/** How wide a label is. */
+/**
+ * How wide a label is.
+ *
+ * @param {string} text
+ */
 function measure(text) {
-  ruler ??= make('canvas').getContext('2d');
+  ruler ??= penOf(make('canvas'));
   ruler.font = `13px ${getComputedStyle(document.body).fontFamily}`;
   return ruler.measureText(visible(text)).width;
 }

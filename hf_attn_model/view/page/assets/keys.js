@@ -1,25 +1,34 @@
 /* Keys of one letter, the theme, help and print. */
 
+/** @type {Unit[]} */
+const UNITS = ['words', 'subwords'];
+/** @type {Special[]} */
+const SPECIALS = ['keep', 'column', 'drop'];
+/** @type {Theme[]} */
 const THEMES = ['system', 'light', 'dark'];
 const THEME_TITLES = { system: 'as the system', light: 'light', dark: 'dark' };
 
+/**
+ * The one after the present one.
+ *
+ * @template {string} T
+ * @param {T[]} all
+ * @param {T} now
+ */
 const cycle = (all, now) => all[(all.indexOf(now) + 1) % all.length];
 
+/** @type {[keys: string, says: string, acts: Record<string, () => void>][]} */
 const SHORTCUTS = [
   [
     '1 2 3',
     'encoder, decoder, cross',
     { 1: () => choosePlace('encoder'), 2: () => choosePlace('decoder'), 3: () => choosePlace('cross') },
   ],
-  [
-    'w',
-    'words or subwords',
-    { w: () => change({ unit: cycle(['words', 'subwords'], state.unit), cell: null, step: null }) },
-  ],
+  ['w', 'words or subwords', { w: () => change({ unit: cycle(UNITS, state.unit), cell: null, step: null }) }],
   [
     's',
     'special tokens: shown, folded, left out',
-    { s: () => change({ special: cycle(['keep', 'column', 'drop'], state.special), cell: null, step: null }) },
+    { s: () => change({ special: cycle(SPECIALS, state.special), cell: null, step: null }) },
   ],
   ['a', 'average several heads, or show one', { a: () => change({ several: !state.several }) }],
   [
@@ -32,7 +41,7 @@ const SHORTCUTS = [
     ', .',
     'one step of the translation back or forward',
     {
-      ',': () => hasSteps() && setStep((state.step ?? mapOf().rows.length) - 1),
+      ',': () => hasSteps() && setStep((state.step ?? writtenMap().rows.length) - 1),
       '.': () => hasSteps() && setStep((state.step ?? 0) + 1),
     },
   ],
@@ -55,12 +64,14 @@ const OTHER_KEYS = [
   ['Escape', 'close what explains the number'],
 ];
 
+/** @param {Place} place */
 function choosePlace(place) {
   if (current().places.includes(place)) change({ place, cell: null, active: null });
 }
 
 function startKeys() {
-  for (const name of ['keys', 'queries']) rove(byId(name), () => shownWords[name]);
+  for (const name of /** @type {const} */ (['keys', 'queries'])) rove(byId(name), () => shownWords[name]);
+  /** @type {Record<string, (() => void) | undefined>} */
   const acts = Object.assign({}, ...SHORTCUTS.map(([, , keys]) => keys));
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || byId('help').open) return;
@@ -68,7 +79,8 @@ function startKeys() {
       closeMaking();
       return;
     }
-    if (!byId('shortcuts').checked || event.target.matches('input[type=search], select')) return;
+    if (!byId('shortcuts').checked) return;
+    if (event.target instanceof Element && event.target.matches('input[type=search], select')) return;
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
@@ -92,7 +104,7 @@ function startKeys() {
   byId('help-button').addEventListener('click', () => byId('help').showModal());
   byId('theme').addEventListener('click', () => change({ theme: cycle(THEMES, state.theme) }));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => touch('theme'));
-  const print = (isPrinting) => {
+  const print = (/** @type {boolean} */ isPrinting) => {
     state.printing = isPrinting;
     touch('printing');
     redraw();

@@ -2,8 +2,12 @@
 
 const LEAST_AT_REST = 0.12; // weight from which on a line is drawn while nothing is followed
 
-const shownWords = { keys: [], queries: [] }; // elements, in the order of the columns and rows
+/** @typedef {{x: number, y: number}} Spot */
 
+/** @type {Record<'keys' | 'queries', HTMLButtonElement[]>} in the order of the columns and rows */
+const shownWords = { keys: [], queries: [] };
+
+/** @type {Record<Place, [keysTitle: string, keysSay: string, queriesTitle: string, queriesSay: string]>} */
 const SIDE_TITLES = {
   encoder: ['Source', 'is looked at: keys', 'Source', 'looks: queries'],
   decoder: ['Read so far', 'is looked at: keys', 'Translation', 'is written: queries'],
@@ -13,11 +17,13 @@ const SIDE_TITLES = {
 function buildPair() {
   const map = mapOf();
   const [keysTitle, keysSay, queriesTitle, queriesSay] = SIDE_TITLES[map.place];
+  /** @type {(id: string, text: string, says: string) => void} */
   const title = (id, text, says) => fill(byId(id), text, quiet(` ${says}`));
   title('keys-title', keysTitle, keysSay);
   title('queries-title', queriesTitle, queriesSay);
   byId('place-says').textContent = PLACE_SAYS[map.place];
   const [querySide, keySide] = map.sentence.sides(map.place);
+  /** @type {(name: 'keys' | 'queries', groups: Group[], side: Side, axis: 'row' | 'column') => void} */
   const build = (name, groups, side, axis) =>
     rebuild(
       () => shownWords[name],
@@ -31,10 +37,23 @@ function buildPair() {
   drawPair();
 }
 
-/** Find the word, or the subword, that has the first token of another one. */
-const ofSameToken = (all, old) => all.find((each) => Number(each.dataset.last) >= Number(old.dataset.first)) ?? all.at(-1);
+/**
+ * Find the word, or the subword, that has the first token of another one.
+ *
+ * @param {HTMLElement[]} all
+ * @param {HTMLElement} old
+ */
+const ofSameToken = (all, old) =>
+  all.find((each) => Number(each.dataset.last) >= Number(old.dataset.first)) ?? last(all);
 
-/** Make a button for each word, with spaces where the sentence has them. */
+/**
+ * Make a button for each word, with spaces where the sentence has them.
+ *
+ * @param {HTMLElement} root
+ * @param {Group[]} groups
+ * @param {Side} side
+ * @param {'row' | 'column'} axis
+ */
 function buildWords(root, groups, side, axis) {
   root.dir = direction(side.text);
   root.lang = '';
@@ -46,14 +65,15 @@ function buildWords(root, groups, side, axis) {
     );
     if (group.isSpecial) button.classList.add('special');
     if (group.gap || !position) button.classList.add('gap');
-    [button.dataset.first, button.dataset.last] = [group.tokens[0], group.tokens.at(-1)];
+    [button.dataset.first, button.dataset.last] = [group.tokens[0], last(group.tokens)].map(String);
+    /** @type {Pointed} */
     const words = { row: null, column: null, isCell: false, [axis]: wordOf(side, group) };
     button.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && change({ active: words }));
     button.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && change({ active: null }));
     button.addEventListener('blur', () => change({ active: null }));
     const follow = () => {
       change({ active: words });
-      const clauses = readOut(words).map((clause) => clause.textContent);
+      const clauses = readOut(words).map((clause) => (typeof clause === 'string' ? clause : clause.textContent));
       say(clauses.join(' '));
     };
     button.addEventListener('focus', follow);
@@ -64,18 +84,27 @@ function buildWords(root, groups, side, axis) {
   return buttons;
 }
 
-let places = null; // where every word stands, measured once after each layout
+/**
+ * Where every word stands, measured once after each layout.
+ *
+ * @typedef {{width: number, height: number, keys: Spot[], queries: Spot[], areLines: boolean}} Places
+ */
 
+/** @type {Places | null} */
+let places = null;
+
+/** @returns {Places} */
 function measureWords() {
   const box = byId('pair').getBoundingClientRect();
+  /** @type {(element: Element, isBelow: boolean) => Spot} */
   const spot = (element, isBelow) => {
     const own = element.getBoundingClientRect();
     return { x: own.left + own.width / 2 - box.left, y: (isBelow ? own.bottom : own.top) - box.top };
   };
   const keys = shownWords.keys.map((element) => spot(element, true));
   const queries = shownWords.queries.map((element) => spot(element, false));
-  const isLine = (spots) => spots.every(({ y }) => Math.abs(y - spots[0].y) < 12);
-  places = { width: box.width, height: box.height, keys, queries, areLines: isLine(keys) && isLine(queries) };
+  const isLine = (/** @type {Spot[]} */ spots) => spots.every(({ y }) => Math.abs(y - spots[0].y) < 12);
+  return { width: box.width, height: box.height, keys, queries, areLines: isLine(keys) && isLine(queries) };
 }
 
 function drawPair() {
@@ -95,12 +124,12 @@ function drawPair() {
 
 /** Tint the words and draw the lines of what is followed; at rest, all lines between sentences of one line each. */
 function drawLines() {
-  if (!places) measureWords();
+  const { width: roomAcross, height, keys, queries, areLines } = (places ??= measureWords());
   const map = mapOf();
   const { row, column } = locate(map, followed());
   const hasRow = row >= 0 && row < rowsShown(map);
   const width = map.columns.length;
-  const weight = (r, c) => map.weights[r * width + c];
+  const weight = (/** @type {number} */ r, /** @type {number} */ c) => map.weights[r * width + c];
   tint(shownWords.keys, (c) => (hasRow && !isHidden(map, row, c) ? weight(row, c) : null), map.highest, column);
   tint(
     shownWords.queries,
@@ -110,15 +139,16 @@ function drawLines() {
   );
   const canvas = byId('lines');
   const ratio = Math.min(devicePixelRatio || 1, 2);
-  canvas.width = Math.round(places.width * ratio);
-  canvas.height = Math.round(places.height * ratio);
-  const pen = canvas.getContext('2d');
+  canvas.width = Math.round(roomAcross * ratio);
+  canvas.height = Math.round(height * ratio);
+  const pen = penOf(canvas);
   pen.scale(ratio, ratio);
   const style = getComputedStyle(document.documentElement);
+  /** @type {(r: number, c: number, colour: string, least: number) => void} */
   const line = (r, c, colour, least) => {
     const share = weight(r, c) / (map.highest || 1);
     if (share < least) return;
-    const [from, to] = [places.queries[r], places.keys[c]];
+    const [from, to] = [queries[r], keys[c]];
     pen.globalAlpha = Math.min(1, 0.12 + 0.8 * share);
     pen.lineWidth = 0.75 + 4.5 * share;
     pen.strokeStyle = colour;
@@ -130,7 +160,7 @@ function drawLines() {
   };
   pen.lineCap = 'round';
   if (!hasRow && column < 0) {
-    if (!places.areLines) return;
+    if (!areLines) return;
     const quiet = style.getPropertyValue('--thread');
     for (let r = 0; r < rowsShown(map); r += 1)
       for (let c = 0; c < width; c += 1) if (weight(r, c) >= LEAST_AT_REST) line(r, c, quiet, 0);
@@ -145,7 +175,14 @@ function drawLines() {
   if (hasRow) for (let c = 0; c < width; c += 1) line(row, c, style.getPropertyValue('--row'), 0.02);
 }
 
-/** Give each word the colour of its weight, or none; and mark the one followed. */
+/**
+ * Give each word the colour of its weight, or none; and mark the one followed.
+ *
+ * @param {HTMLElement[]} buttons
+ * @param {(index: number) => number | null} weightOf
+ * @param {number} highest
+ * @param {number} followedOne
+ */
 function tint(buttons, weightOf, highest, followedOne) {
   buttons.forEach((button, i) => {
     const weight = weightOf(i);

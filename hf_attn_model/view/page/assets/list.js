@@ -16,7 +16,8 @@ function buildList() {
     return make('li', {}, button);
   });
   fill(byId('records'), ...items);
-  const buttons = () => items.filter((item) => !item.hidden).map((item) => item.firstChild);
+  const buttons = () =>
+    items.filter((item) => !item.hidden).map((item) => /** @type {HTMLButtonElement} */ (item.firstChild));
   rove(byId('records'), buttons);
   const texts = page.records.map((record) => record.slice(0, 3).join('\n').toLowerCase());
   byId('search').addEventListener('input', () => {
@@ -32,24 +33,33 @@ function buildList() {
   byId('next').addEventListener('click', () => showRecord(state.record + 1));
 }
 
-/** Show a record, with the heads chosen before where it has as many; a film stays at its word and its cell. */
+/**
+ * Show a record, with the heads chosen before where it has as many; a film stays at its word and its cell.
+ *
+ * @param {number} number
+ */
 function showRecord(number) {
   if (number < 0 || number >= page.records.length) return;
   const before = current();
   const sentence = sentenceAt(number);
-  const sizes = (each) => each.places.map((place) => [place, ...each.facts(place).shape.slice(0, 2)].join()).join();
+  const sizes = (/** @type {Sentence} */ each) =>
+    each.places.map((place) => [place, ...each.facts(place).shape.slice(0, 2)].join()).join();
   const heads = sizes(before) === sizes(sentence) && state.heads[state.place] ? state.heads : firstHeads(sentence);
-  const place = sentence.places.includes(state.place) ? state.place : sentence.places.at(-1);
+  const place = sentence.places.includes(state.place) ? state.place : last(sentence.places);
   change({ record: number, heads, place, ...(page.is_film ? {} : { step: null, active: null, cell: null, part: 0 }) });
 }
 
-/** The heads to begin with: the best known aligner in cross-attention; else the one that looks at words most sharply. */
+/**
+ * The heads to begin with: the best known aligner in cross-attention; else the one that looks at words most sharply.
+ *
+ * @param {Sentence} sentence
+ */
 function firstHeads(sentence) {
-  return Object.fromEntries(
+  const chosen = Object.fromEntries(
     sentence.places.map((place) => {
       const { layers, heads } = sentence.facts(place);
       const flats = layers.flatMap((layer, l) => heads.map((head, h) => l * heads.length + h));
-      const error = (flat) => knownHead(sentence, flat)?.aer;
+      const error = (/** @type {number} */ flat) => knownHead(sentence, flat)?.aer;
       if (place === 'cross' && flats.some((flat) => error(flat) !== undefined)) {
         return [place, [flats.reduce((best, flat) => ((error(flat) ?? 2) < (error(best) ?? 2) ? flat : best))]];
       }
@@ -65,6 +75,7 @@ function firstHeads(sentence) {
       return [place, [sharpness.indexOf(Math.max(...sharpness))]];
     }),
   );
+  return /** @type {Record<Place, number[]>} */ (chosen);
 }
 
 function markRecord() {
@@ -72,13 +83,15 @@ function markRecord() {
   byId('position').textContent = `${state.record + 1} of ${page.records.length}`;
   byId('previous').disabled = state.record === 0;
   byId('next').disabled = state.record === page.records.length - 1;
-  [...byId('records').children].forEach((item, number) => {
+  const items = /** @type {HTMLElement[]} */ ([...byId('records').children]);
+  items.forEach((item, number) => {
+    const [button] = item.children;
     if (number === state.record) {
-      item.firstChild.setAttribute('aria-current', 'true');
+      button.setAttribute('aria-current', 'true');
       const list = byId('records');
       const [top, bottom] = [item.offsetTop - list.offsetTop, item.offsetTop - list.offsetTop + item.offsetHeight];
       if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) list.scrollTop = top - 40;
-    } else item.firstChild.removeAttribute('aria-current');
+    } else button.removeAttribute('aria-current');
   });
 }
 

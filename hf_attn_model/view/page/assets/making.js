@@ -1,7 +1,9 @@
 /* "How was this number made?": a cell taken apart into weights of single heads and tokens, one of which is followed. */
 
 const MOST_PARTS = 8;
-let cameFrom = null; // what had the focus before
+
+/** @type {Element | null} what had the focus before */
+let cameFrom = null;
 
 /** Find the map and the cell that are explained; null where they are gone. */
 function explained() {
@@ -9,8 +11,8 @@ function explained() {
   if (!cell || !current().places.includes(cell.place)) return null;
   const isOfB = cell.view === 'B' && state.layout === 'compare' && cell.place === state.place;
   const map = isOfB ? comparedMap() : mapOf(cell.place);
-  const row = map.rows.findIndex((group) => group.key === cell.row.key);
-  const column = map.columns.findIndex((group) => group.key === cell.column.key);
+  const row = map.rows.findIndex((group) => group.key === cell.row?.key);
+  const column = map.columns.findIndex((group) => group.key === cell.column?.key);
   return row < 0 || column < 0 || isHidden(map, row, column) ? null : { map, row, column };
 }
 
@@ -23,6 +25,7 @@ function explainFollowed() {
   openMaking(true);
 }
 
+/** @param {boolean} takesFocus */
 function openMaking(takesFocus) {
   if (!byId('making').contains(document.activeElement)) cameFrom = document.activeElement;
   requestAnimationFrame(() =>
@@ -40,7 +43,7 @@ function openMaking(takesFocus) {
 
 function closeMaking() {
   change({ cell: null });
-  cameFrom?.focus?.({ preventScroll: true });
+  if (cameFrom instanceof HTMLElement) cameFrom.focus({ preventScroll: true });
   cameFrom = null;
 }
 
@@ -68,11 +71,18 @@ function drawMaking() {
   );
 }
 
-/** The weights of single heads and tokens that the number consists of; one of them is followed below. */
+/**
+ * The weights of single heads and tokens that the number consists of; one of them is followed below.
+ *
+ * @param {MergedMap} map
+ * @param {number} row
+ * @param {Part[]} parts
+ * @param {number} number
+ */
 function partsTable(map, row, parts, number) {
   const shown = parts.slice(0, MOST_PARTS);
   const others = parts.slice(MOST_PARTS);
-  const wide = (text) => make('td', { colSpan: 5, className: 'text', textContent: text });
+  const wide = (/** @type {string} */ text) => make('td', { colSpan: 5, className: 'text', textContent: text });
   const foot = [
     ...(others.length
       ? [rowOf('', null, wide(`${others.length} others`), written(sum(others.map((part) => part.share))))]
@@ -90,6 +100,11 @@ function partsTable(map, row, parts, number) {
   return make('div', {}, make('p', { textContent: why }), scroller('Parts of the number', table));
 }
 
+/**
+ * @param {MergedMap} map
+ * @param {number} row
+ * @param {Part[]} parts
+ */
 function howPutTogether(map, row, parts) {
   const queries = map.rows[row].tokens.length;
   const reasons = [
@@ -101,6 +116,11 @@ function howPutTogether(map, row, parts) {
   return reasons.filter(Boolean).join('; ');
 }
 
+/**
+ * @param {MergedMap} map
+ * @param {Part} part
+ * @param {number} i
+ */
 function partRow(map, part, i) {
   const { sentence, place } = map;
   const { layers, heads } = sentence.facts(place);
@@ -110,7 +130,7 @@ function partRow(map, part, i) {
   const head = `layer ${layers[part.layer]}, head ${heads[part.head]}`;
   pick.setAttribute('aria-label', `Follow ${head}, ${visible(query)} to ${visible(key)}`);
   pick.addEventListener('change', () => change({ part: i }));
-  const text = (token) => make('td', { className: 'text' }, word(token));
+  const text = (/** @type {string} */ token) => make('td', { className: 'text' }, word(token));
   const numbers = [written(part.weight), written(part.share)];
   const name = `${layers[part.layer]}:${heads[part.head]}`;
   return rowOf(i === state.part ? 'chosen' : '', null, pick, name, text(query), text(key), ...numbers);

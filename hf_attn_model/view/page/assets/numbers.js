@@ -1,5 +1,12 @@
-/* Packed arrays -> typed arrays: {"type": "u8" | "f16" | "f32", "data": base64}, little-endian. */
+/* Packed arrays -> typed arrays. */
 
+/**
+ * An array as numbers.py packs it: numbers in base64, little-endian. A "u8" counts steps of 1/255.
+ *
+ * @typedef {{type: 'u8' | 'f16' | 'f32', data: string}} Packed
+ */
+
+/** @type {Float32Array | null} */
 let halves = null;
 
 /** Every number of 16 bits, by its bits. */
@@ -16,6 +23,7 @@ function halfTable() {
   return halves;
 }
 
+/** @param {string} base64 */
 function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
@@ -23,7 +31,11 @@ function bytesOf(base64) {
   return bytes;
 }
 
-/** Read a packed array as Float32Array. */
+/**
+ * Read a packed array.
+ *
+ * @param {Packed} packed
+ */
 function unpack(packed) {
   const bytes = bytesOf(packed.data);
   if (packed.type === 'f32') return new Float32Array(bytes.buffer);

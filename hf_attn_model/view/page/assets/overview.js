@@ -1,13 +1,30 @@
 /* All heads of the three places: a grid of little maps for each, a row for a layer and a column for a head. */
 
-const grids = new Map(); // place -> {root, boxes: [gridcell by flat position], stops: [element, as arrow keys walk]}
+/**
+ * The grid of a place: its little maps by the flat position of their heads, and its elements as arrow keys walk.
+ *
+ * @typedef {{root: HTMLElement, boxes: HTMLElement[], stops: HTMLElement[]}} Grid
+ */
 
-/** Choose heads of a place, and show it. */
+/** @type {Map<Place, Grid>} */
+const grids = new Map();
+
+/**
+ * Choose heads of a place, and show it.
+ *
+ * @param {Place} place
+ * @param {number[]} heads flat positions
+ */
 function chooseHeads(place, heads) {
   change({ place, heads: { ...state.heads, [place]: heads } });
 }
 
-/** Add a head to the average, or take it out; the last one stays. */
+/**
+ * Add a head to the average, or take it out; the last one stays.
+ *
+ * @param {Place} place
+ * @param {number} flat
+ */
 function toggleHead(place, flat) {
   const now = state.heads[place];
   const next = now.includes(flat)
@@ -26,10 +43,13 @@ function buildGrids() {
   );
 }
 
+/** @param {Place} place */
 function buildGrid(place) {
   const { layers, heads } = current().facts(place);
   const width = heads.length;
+  /** @type {HTMLElement[]} */
   const boxes = [];
+  /** @type {HTMLElement[]} */
   const stops = [];
   const rows = layers.map((layer, l) => {
     const ofLayer = heads.map((_, h) => l * width + h);
@@ -52,7 +72,8 @@ function buildGrid(place) {
       box.setAttribute('aria-label', says);
       if (known) box.dataset.role = known.role;
       onPress(box, (event) => {
-        const adds = state.several || event.shiftKey || event.ctrlKey || event.metaKey || event.key === ' ';
+        const adds =
+          state.several || event.shiftKey || event.ctrlKey || event.metaKey || ('key' in event && event.key === ' ');
         if (adds && state.place === place) toggleHead(place, flat);
         else chooseHeads(place, [flat]);
       });
@@ -86,7 +107,7 @@ function buildGrid(place) {
     numbers,
     ...rows,
   );
-  grid.style.setProperty('--heads', width);
+  grid.style.setProperty('--heads', String(width));
   rove(
     grid,
     () => stops,
@@ -104,15 +125,24 @@ function buildGrid(place) {
   return root;
 }
 
-/** Links to the heads that align best, where it was measured. */
+/**
+ * Links to the heads that align best, where it was measured.
+ *
+ * @param {Place} place
+ * @param {number[]} layers
+ * @param {number[]} heads
+ */
 function knownHeads(place, layers, heads) {
   if (place !== 'cross') return [];
   const known = layers
     .flatMap((layer, l) =>
-      heads.map((head, h) => [page.heads[`${layer}:${head}`], l * heads.length + h, `${layer}:${head}`]),
+      heads.flatMap((head, h) => {
+        const name = `${layer}:${head}`;
+        const facts = page.heads[name];
+        return facts ? [{ name, facts, flat: l * heads.length + h }] : [];
+      }),
     )
-    .filter(([facts]) => facts)
-    .sort(([one], [other]) => one.aer - other.aer)
+    .sort((one, other) => one.facts.aer - other.facts.aer)
     .slice(0, 3);
   if (!known.length) return [];
   return [
@@ -120,7 +150,7 @@ function knownHeads(place, layers, heads) {
       'p',
       { className: 'known small' },
       'Align best: ',
-      ...known.flatMap(([facts, flat, name], i) => {
+      ...known.flatMap(({ name, facts, flat }, i) => {
         const link = make('button', {
           type: 'button',
           className: 'link',
@@ -133,7 +163,12 @@ function knownHeads(place, layers, heads) {
   ];
 }
 
-/** Click, Enter and Space alike. */
+/**
+ * Click, Enter and Space alike.
+ *
+ * @param {HTMLElement} element
+ * @param {(event: MouseEvent | KeyboardEvent) => void} act
+ */
 function onPress(element, act) {
   element.addEventListener('click', act);
   element.addEventListener('keydown', (event) => {
@@ -146,15 +181,22 @@ function onPress(element, act) {
 /** Draw every little map, a pixel for each cell. */
 function drawGrids() {
   for (const [place, { boxes }] of grids) {
-    boxes.forEach((box, flat) => drawLittle(box.firstChild, current().map(place, [flat], state.unit, state.special)));
+    boxes.forEach((box, flat) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (box.firstChild);
+      drawLittle(canvas, current().map(place, [flat], state.unit, state.special));
+    });
   }
 }
 
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {MergedMap} map
+ */
 function drawLittle(canvas, map) {
   const [rows, columns] = [map.rows.length, map.columns.length];
   canvas.width = columns;
   canvas.height = rows;
-  const pen = canvas.getContext('2d');
+  const pen = penOf(canvas);
   const image = pen.createImageData(columns, rows);
   const shown = rowsShown(map) * columns;
   for (let i = 0; i < shown; i += 1) {

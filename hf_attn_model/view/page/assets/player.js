@@ -2,14 +2,20 @@
 
 class Player {
   /**
-   * @param button Id of the button.
-   * @param title What it says while nothing moves.
-   * @param pause Milliseconds between two moves.
-   * @param begin Called first.
-   * @param move Called again and again, until it returns false.
+   * @param {string} button Id of the button.
+   * @param {string} title What it says while nothing moves.
+   * @param {number} pause Milliseconds between two moves.
+   * @param {() => void} begin Called first.
+   * @param {() => boolean} move Called again and again, until it returns false.
    */
   constructor(button, title, pause, begin, move) {
-    Object.assign(this, { button, title, pause, begin, move, timer: null });
+    this.button = button;
+    this.title = title;
+    this.pause = pause;
+    this.begin = begin;
+    this.move = move;
+    /** @type {number | undefined} */
+    this.timer = undefined;
   }
 
   toggle() {
@@ -21,7 +27,7 @@ class Player {
 
   stop() {
     clearInterval(this.timer);
-    this.timer = null;
+    this.timer = undefined;
     this.draw();
   }
 

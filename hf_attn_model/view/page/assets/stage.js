@@ -1,10 +1,16 @@
 /* Which enlarged maps are shown: that of the place, three places side by side, or two maps and their difference. */
 
+/** @type {HeatMap[]} */
 let views = [];
 
-/** The maps to show now: [{name, map, title}]. */
+/**
+ * The maps to show now, each with what stands above it.
+ *
+ * @returns {{name: string, map: MergedMap, title: Content[]}[]}
+ */
 function shownMaps() {
   const sentence = current();
+  /** @type {(map: MergedMap, letter?: string) => Content[]} */
   const described = (map, letter) => [
     ...(letter ? [bold(`${letter} `)] : []),
     make('span', { textContent: PLACE_TITLES[map.place] }),
@@ -31,19 +37,33 @@ function shownMaps() {
   return [...shown, { name: 'difference', map: difference, title }];
 }
 
-/** What is known of a single head of cross-attention. */
+/**
+ * What is known of a single head of cross-attention.
+ *
+ * @param {MergedMap} map
+ * @returns {Content[]}
+ */
 function knownOf(map) {
   if (map.place !== 'cross' || map.heads.length > 1) return [];
   const known = knownHead(map.sentence, map.heads[0]);
   return known ? [' ', make('span', { className: 'role', textContent: sayKnown(known) })] : [];
 }
 
+/** @param {KnownHead} known */
 const sayError = (known) => `AER ${(100 * known.aer).toFixed(1)} %`;
+
+/** @param {KnownHead} known */
 const sayKnown = (known) => `${known.role}, ${sayError(known)} (${known.step} step)`;
 
-/** B minus A, over the rows and columns that both begin with; null where there are none. */
+/**
+ * B minus A, over the rows and columns that both begin with; null where there are none.
+ *
+ * @param {MergedMap} a
+ * @param {MergedMap} b
+ * @returns {MergedMap | null}
+ */
 function differenceOf(a, b) {
-  const inCommon = (one, other) => {
+  const inCommon = (/** @type {Group[]} */ one, /** @type {Group[]} */ other) => {
     const differs = one.findIndex(
       (group, i) => !other[i] || other[i].label !== group.label || other[i].key !== group.key,
     );
@@ -59,16 +79,20 @@ function differenceOf(a, b) {
   return { ...a, rows, columns, weights, highest, isDifference: true };
 }
 
-/** What a map does with the cells that are pointed at and picked. */
+/**
+ * What a map does with the cells that are pointed at and picked.
+ *
+ * @type {CellHandlers}
+ */
 const handlers = {
   point(map, row, column) {
     if (isHidden(map, row, column)) return handlers.leave();
     return change({ active: { place: map.place, ...wordsOfCell(map, row, column), isCell: true } });
   },
   leave: () => change({ active: null }),
-  pick(map, row, column) {
+  pick(map, row, column, name) {
     if (isHidden(map, row, column)) return;
-    const view = state.layout === 'compare' && map === comparedMap() ? 'B' : 'A';
+    const view = name === 'B' ? 'B' : 'A';
     change({ place: map.place, cell: { view, place: map.place, ...wordsOfCell(map, row, column) }, part: 0 });
     openMaking(false);
   },
@@ -82,7 +106,7 @@ function drawStage() {
 function drawViews() {
   const shown = shownMaps();
   if (views.map((view) => view.name).join() !== shown.map((each) => each.name).join()) {
-    views = shown.map(({ name }) => new HeatMap(name, handlers));
+    views = shown.map(({ name, map, title }) => new HeatMap(name, map, { title, highest: map.highest }, handlers));
     const root = byId('maps');
     root.dataset.layout = state.layout;
     fill(root, ...views.map((view) => view.root));
@@ -99,11 +123,17 @@ function drawViews() {
   drawLegend(highest, shown.find(({ map }) => map.isDifference)?.map.highest);
 }
 
-/** What the colours mean. */
+/**
+ * What the colours mean.
+ *
+ * @param {number} highest of the weights
+ * @param {number} [difference] the largest one, where there are any
+ */
 function drawLegend(highest, difference) {
+  /** @type {(colours: Ramp, from: string, to: string, name: string) => Element} */
   const ramp = (colours, from, to, name) => {
     const canvas = make('canvas', { width: LEVELS, height: 1, 'aria-hidden': 'true' });
-    const pen = canvas.getContext('2d');
+    const pen = penOf(canvas);
     colours.css.forEach((colour, x) => {
       pen.fillStyle = colour;
       pen.fillRect(x, 0, 1, 1);
@@ -128,14 +158,19 @@ function drawFollowed() {
   byId('how').disabled = !(words && words.isCell);
 }
 
-/** Tell what is followed: a cell, or what a word looks at and who looks at it. */
+/**
+ * Tell what is followed: a cell, or what a word looks at and who looks at it.
+ *
+ * @param {Pointed | null} words
+ * @returns {Content[]}
+ */
 function readOut(words) {
   if (!words) return ['Point at a cell or a word, or walk with the arrow keys.'];
   const map = mapOf(words.isCell && state.layout === 'three' ? words.place : state.place);
   const { row, column } = locate(map, words);
   if (words.isCell && row >= 0 && column >= 0) {
     const others = state.layout === 'compare' ? views.slice(1) : [];
-    const at = (each) => {
+    const at = (/** @type {MergedMap} */ each) => {
       const found = locate(each, words);
       return found.row < 0 || found.column < 0 ? null : each.weights[found.row * each.columns.length + found.column];
     };
@@ -150,25 +185,32 @@ function readOut(words) {
       ' looks at ',
       word(map.columns[column].label),
       more.length ? ': A ' : ': ',
-      bold(written(at(map))),
+      bold(written(map.weights[row * map.columns.length + column])),
       ...more,
     ];
   }
   return [
-    ...(row >= 0 && row < rowsShown(map) ? looks(map, row, null) : []),
-    ...(column >= 0 ? looks(map, null, column) : []),
+    ...(row >= 0 && row < rowsShown(map) ? looks(map, 'row', row) : []),
+    ...(column >= 0 ? looks(map, 'column', column) : []),
   ];
 }
 
 const MOST_NAMED = 4;
 
-/** The strongest weights of a row or of a column, in words. */
-function looks(map, row, column) {
+/**
+ * The strongest weights of a row or of a column, in words.
+ *
+ * @param {MergedMap} map
+ * @param {'row' | 'column'} axis
+ * @param {number} index
+ */
+function looks(map, axis, index) {
   const width = map.columns.length;
+  /** @type {[Group, number][]} */
   const weights =
-    row === null
-      ? map.rows.slice(0, rowsShown(map)).map((group, r) => [group, map.weights[r * width + column]])
-      : map.columns.map((group, c) => [group, map.weights[row * width + c]]);
+    axis === 'row'
+      ? map.columns.map((group, c) => [group, map.weights[index * width + c]])
+      : map.rows.slice(0, rowsShown(map)).map((group, r) => [group, map.weights[r * width + index]]);
   const strongest = weights
     .filter(([, weight]) => weight >= 0.005)
     .sort((one, other) => other[1] - one[1])
@@ -178,13 +220,13 @@ function looks(map, row, column) {
     word(group.label),
     ` ${written(weight, 2)}`,
   ]);
-  const [subject, verb] = row === null ? [map.columns[column], ' is looked at by'] : [map.rows[row], ' looks at'];
+  const subject = axis === 'row' ? map.rows[index] : map.columns[index];
   return [
     make(
       'span',
       { className: 'clause' },
       word(subject.label),
-      verb,
+      axis === 'row' ? ' looks at' : ' is looked at by',
       ...(named.length ? named : [' nothing much']),
       '. ',
     ),

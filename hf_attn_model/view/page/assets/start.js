@@ -1,8 +1,18 @@
 /* The page begins. */
 
+const CHOICES = /** @type {const} */ (['place', 'unit', 'layout']); // names of radio buttons, and of parts of the state
+
+/**
+ * The radio buttons of a choice.
+ *
+ * @param {string} name
+ * @returns {NodeListOf<HTMLInputElement>}
+ */
+const radios = (name) => document.querySelectorAll(`input[name=${name}]`);
+
 function startChoices() {
-  for (const name of ['place', 'unit', 'layout']) {
-    for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+  for (const name of CHOICES) {
+    for (const input of radios(name)) {
       const forgets = {
         place: { cell: null, active: null },
         unit: { cell: null, active: null, step: null },
@@ -11,17 +21,19 @@ function startChoices() {
       input.addEventListener('change', () => change({ [name]: input.value, ...forgets }));
     }
   }
-  byId('special').addEventListener('change', () => change({ special: byId('special').value, cell: null, step: null }));
+  byId('special').addEventListener('change', () => {
+    change({ special: /** @type {Special} */ (byId('special').value), cell: null, step: null });
+  });
   byId('several').addEventListener('click', () => change({ several: !state.several }));
   byId('how').addEventListener('click', explainFollowed);
   byId('table-box').addEventListener('toggle', drawTables);
 }
 
 function markChoices() {
-  for (const name of ['place', 'unit', 'layout']) {
-    for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+  for (const name of CHOICES) {
+    for (const input of radios(name)) {
       input.checked = input.value === state[name];
-      if (name === 'place') input.disabled = !current().places.includes(input.value);
+      if (name === 'place') input.disabled = !current().places.includes(/** @type {Place} */ (input.value));
     }
   }
   byId('special').value = state.special;
@@ -30,7 +42,7 @@ function markChoices() {
 /** Say what the page is made of, and how exact it is. */
 function drawFacts() {
   const facts = current().places.map((place) => current().facts(place));
-  const worst = (errors) => bound(Math.max(...errors));
+  const worst = (/** @type {number[]} */ errors) => bound(Math.max(...errors));
   const says = [];
   const bits = facts[0].weights.type === 'u8' ? 8 : 16;
   const error = worst(facts.map((each) => each.error));
@@ -42,7 +54,7 @@ function drawFacts() {
     const most = facts[0].kept.slice(4);
     says.push(`The export kept the ${most} largest weights of each row; the others are shown as 0.`);
   }
-  const vectors = facts.map((each) => each.vectors).filter(Boolean);
+  const vectors = facts.map((each) => each.vectors).filter((each) => each !== null);
   if (vectors.length) {
     const what = vectors[0].value ? 'Queries, keys and values' : 'Queries and keys';
     const width = vectors[0].query.type === 'f32' ? 32 : 16;
@@ -63,7 +75,7 @@ watchers.unshift({ names: ['theme', 'printing'], draw: drawTheme });
 function start() {
   const sentence = current();
   state.heads = firstHeads(sentence);
-  state.place = sentence.places.at(-1);
+  state.place = last(sentence.places);
   state.special = sentence.special;
   drawTheme();
   startChoices();

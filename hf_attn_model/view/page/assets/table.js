@@ -8,7 +8,7 @@ function drawTables() {
   fill(
     byId('table'),
     ...shownMaps().map(({ map, title }) => {
-      const number = (row, column) =>
+      const number = (/** @type {number} */ row, /** @type {number} */ column) =>
         isHidden(map, row, column)
           ? 'hidden'
           : written(map.weights[row * map.columns.length + column], 4, map.isDifference);

@@ -1,8 +1,18 @@
 /* The translation written step by step: a slider, and a button that moves it. */
 
+/** The places whose rows are the translation. */
+const hasSteps = () => state.place !== 'encoder' || state.layout === 'three';
+
+/** A map whose rows are the translation: that of the place, or one beside the encoder. */
+function writtenMap() {
+  const beside = current().places.find((place) => place !== 'encoder');
+  return mapOf(state.place === 'encoder' ? beside : state.place);
+}
+
+/** @param {number} step */
 function setStep(step) {
-  const last = mapOf().rows.length;
-  change({ step: step >= last ? null : Math.max(1, step), active: null });
+  const all = writtenMap().rows.length;
+  change({ step: step >= all ? null : Math.max(1, step), active: null });
 }
 
 const writer = new Player(
@@ -16,33 +26,26 @@ const writer = new Player(
   },
 );
 
-/** The places whose rows are the translation. */
-const hasSteps = () => state.place !== 'encoder' || state.layout === 'three';
-
 function drawSteps() {
   const isWritten = hasSteps();
-  const map = mapOf(
-    state.place === 'encoder' && isWritten
-      ? (current().places.find((place) => place !== 'encoder') ?? 'encoder')
-      : state.place,
-  );
-  const last = map.rows.length;
+  const map = isWritten ? writtenMap() : mapOf();
+  const all = map.rows.length;
   const shown = rowsShown(map);
   const slider = byId('step');
   byId('steps').classList.toggle('off', !isWritten);
-  slider.max = last;
-  slider.value = isWritten ? shown : last;
+  slider.max = String(all);
+  slider.value = String(isWritten ? shown : all);
   slider.disabled = !isWritten;
   byId('play').disabled = !isWritten;
   writer.draw();
   const written = map.rows[shown - 1];
-  const text = isWritten ? `Step ${shown} of ${last}: ${visible(written.label)}` : 'no steps';
+  const text = isWritten ? `Step ${shown} of ${all}: ${visible(written.label)}` : 'no steps';
   slider.setAttribute('aria-valuetext', text);
   fill(
     byId('step-says'),
     ...(isWritten
       ? [
-          `Step ${shown} of ${last}`,
+          `Step ${shown} of ${all}`,
           quiet(
             state.step === null ? ' · all is written' : ' · writes ',
             ...(state.step === null ? [] : [word(written.label)]),

@@ -1,0 +1,81 @@
+"""The Auto classes of transformers learn the model type `hf_attn`, whichever of the two packages is imported first."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+AUTO, OURS = "transformers.models.auto", f"{__package__}.model"
+_executing: set[str] = set()  # modules of `REGISTRATIONS` in the middle of their own import
+
+
+def _register_config() -> None:
+    auto = sys.modules.get(f"{AUTO}.configuration_auto")
+    if auto is None or f"{OURS}.configuration_attn" in _executing:
+        return
+    from .model.configuration_attn import AttnConfig
+
+    auto.AutoConfig.register(AttnConfig.model_type, AttnConfig, exist_ok=True)
+
+
+def _register_models() -> None:
+    auto = sys.modules.get(f"{AUTO}.modeling_auto")
+    if auto is None or f"{OURS}.modeling_attn" in _executing:
+        return
+    from .model import AttnConfig, AttnForConditionalGeneration, AttnModel
+
+    auto.AutoModel.register(AttnConfig, AttnModel, exist_ok=True)
+    auto.AutoModelForSeq2SeqLM.register(AttnConfig, AttnForConditionalGeneration, exist_ok=True)
+
+
+REGISTRATIONS: dict[str, Callable[[], None]] = {  # modules, and what is due after each of them
+    f"{AUTO}.configuration_auto": _register_config,
+    f"{OURS}.configuration_attn": _register_config,  # it may be what imports transformers
+    f"{AUTO}.modeling_auto": _register_models,
+    f"{OURS}.modeling_attn": _register_models,
+}
+
+
+def register_when_loaded() -> None:
+    """Register at once with what is loaded already, and with the rest as soon as it is."""
+    for name, register in REGISTRATIONS.items():
+        if name in sys.modules:
+            register()
+    if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+
+
+class _AfterImport(MetaPathFinder):
+    """Finds the modules of `REGISTRATIONS` where the other finders do, and adds to their execution what is due."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name not in REGISTRATIONS:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Then(spec.loader, REGISTRATIONS[name])
+        return spec
+
+
+class _Then(Loader):
+    """Loads a module as its own loader does, and then does something with it."""
+
+    def __init__(self, loader: Loader, then: Callable[[], None]):
+        self.loader = loader
+        self.then = then
+
+    def __getattr__(self, name: str):
+        return getattr(self.loader, name)  # such as get_source, for tracebacks
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        _executing.add(module.__name__)
+        try:
+            self.loader.exec_module(module)
+        finally:
+            _executing.discard(module.__name__)
+        self.then()

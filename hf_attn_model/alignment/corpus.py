@@ -1,0 +1,154 @@
+"""A corpus -> the links of every sentence pair, from a model or from an export of its attention, or from two of them.
+
+A model and an export of it answer alike: `config`, and `attend(...)`.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import tee
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoint import AlignmentConfig, Checkpoint
+from ..errors import UserError
+from ..export.store import Maps, open_maps
+from .cross_attention import CrossAttention, cross_attention_of, read_cross_attention
+from .formats import LinkedPair
+from .links import symmetrise, to_pairs
+from .pairs import Pair
+
+
+class LiveModel:
+    """Attends to any pairs."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self.checkpoint = checkpoint
+
+    @property
+    def config(self) -> AlignmentConfig | None:
+        """How links are read, as chosen for the model; `None` where nothing was."""
+        return self.checkpoint.alignment
+
+    def attend(self, pairs: Iterable[Pair], measure: str) -> Iterator[CrossAttention]:
+        """Read the cross-attention of pairs; see `read_cross_attention`."""
+        return read_cross_attention(self.checkpoint.model, self.checkpoint.tokenizer, pairs, measure)
+
+
+class Export:
+    """Has attended to its own pairs."""
+
+    def __init__(self, maps: Maps):
+        self.maps = maps
+
+    @property
+    def config(self) -> AlignmentConfig | None:
+        """How links are read, as chosen for the model whose attention this is, while that model is in its folder."""
+        model = str(self.maps.metadata.get("model", ""))
+        return Checkpoint(model).alignment if Path(model).is_dir() else None
+
+    def attend(self, pairs: Iterable[Pair] | None, measure: str) -> Iterator[CrossAttention]:
+        """Give the cross-attention of its pairs, in order.
+
+        Args:
+            pairs: what they must be, if given.
+            measure: "weights".
+
+        Raises:
+            UserError: they are others, or fewer, or more; or norms are asked for.
+        """
+        if measure != "weights":
+            raise UserError(f"{self.maps.folder} is an export of attention weights: {measure} need the model itself")
+        if pairs is None:
+            yield from map(cross_attention_of, self.maps)
+            return
+        expected = iter(pairs)
+        for number, record in enumerate(self.maps):
+            pair = next(expected, None)
+            if pair is None or (pair.source, pair.target) != (record.source, record.target):
+                raise UserError(f"{self.maps.folder}: sentence {number} is not the pair of the other direction")
+            yield cross_attention_of(record)
+        if next(expected, None) is not None:
+            raise UserError(f"{self.maps.folder} ends after {len(self.maps)} sentences, the other direction goes on")
+
+
+def open_origin(name: str) -> LiveModel | Export:
+    """Open the folder of an export, or load a model from a folder or the Hub.
+
+    Raises:
+        UserError: neither is there.
+    """
+    checkpoint = Checkpoint(name)
+    if checkpoint.folder is not None and checkpoint.find("config.json") is None:
+        return Export(open_maps(name))
+    return LiveModel(checkpoint)
+
+
+def align(
+    origin: str | Checkpoint | Maps,
+    pairs: Iterable[Pair | tuple[str, str]] | None = None,
+    config: AlignmentConfig | None = None,
+) -> Iterator[LinkedPair]:
+    """Align the words of sentence pairs by the cross-attention of a translator.
+
+        for pair in align("textbook", [("The ball is blue", "La bola es azul")]):
+            print(pair.source, pair.target, pair.links)
+
+    Args:
+        origin: a model by name or as a `Checkpoint`, or the `Maps` of an export.
+        pairs: sources and targets; an export has its own, and takes none.
+        config: how links are read; as `hf-attn heads` chose for the model unless given, or else by all heads.
+
+    Raises:
+        UserError: there is no such model, it is given no pairs or an export some, or `config` names what is not there.
+    """
+    source = Export(origin) if isinstance(origin, Maps) else LiveModel(_checkpoint(origin))
+    config = config or source.config or AlignmentConfig()
+    if isinstance(source, LiveModel):
+        if pairs is None:
+            raise UserError(f"{source.checkpoint} is a model: give it pairs to align")
+        given = (pair if isinstance(pair, Pair) else Pair(*pair) for pair in pairs)
+        return align_pairs(source.attend(given, config.measure), config)
+    if pairs is not None:
+        raise UserError(f"{source.maps.folder} is an export, which has its own sentences: give it no pairs")
+    return align_pairs(source.attend(None, config.measure), config)
+
+
+def _checkpoint(origin: str | Checkpoint) -> Checkpoint:
+    return origin if isinstance(origin, Checkpoint) else Checkpoint(origin)
+
+
+def align_pairs(attentions: Iterable[CrossAttention], config: AlignmentConfig) -> Iterator[LinkedPair]:
+    """Link the words of every pair."""
+    return (_linked(attention, attention.links(config)) for attention in attentions)
+
+
+def align_both_ways(
+    forward: Iterable[CrossAttention],
+    config: AlignmentConfig,
+    reverse: LiveModel | Export,
+    reverse_config: AlignmentConfig,
+    method: str,
+) -> Iterator[LinkedPair]:
+    """Link the words of every pair in both directions, and unite the links.
+
+    Args:
+        forward: cross-attention of the pairs to align.
+        config: how links are read off it.
+        reverse: of the other direction.
+        reverse_config: how they are read off that.
+        method: see `symmetrise`.
+
+    Raises:
+        UserError: the reverse is of other sentences, or has cut them into other words.
+    """
+    forward, again = tee(forward)  # batch by batch: no more than one waits
+    turned = (Pair(one.target, one.source, one.target_words, one.source_words) for one in again)
+    backward = reverse.attend(turned, reverse_config.measure)
+    for one, other in zip(forward, backward, strict=True):
+        if (one.source_words, one.target_words) != (other.target_words, other.source_words):
+            raise UserError(f"sentence {one.id}: the two directions have other words; give the models, not exports")
+        yield _linked(one, symmetrise(one.links(config), other.links(reverse_config).T, method))
+
+
+def _linked(attention: CrossAttention, links: np.ndarray) -> LinkedPair:
+    return LinkedPair(attention.id, attention.source_words, attention.target_words, to_pairs(links))

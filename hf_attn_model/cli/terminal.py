@@ -1,0 +1,64 @@
+"""What appears on a terminal: a line before long work, bars where somebody looks; and what libraries say, or not."""
+
+import logging
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+
+SILENCED = {  # exact beginnings of messages that frighten for nothing, by the logger that they come from
+    # We check lengths ourselves, and say which line is too long.
+    "transformers.tokenization_utils_base": ("Token indices sequence length is longer than",),
+    # Tied weights are kept once in a file; every resumed or best checkpoint of a model with ties would say this.
+    "transformers.trainer": ("There were missing keys in the checkpoint model loaded: ['lm_head.weight'",),
+}
+
+
+def announce(text: str) -> None:
+    """Say on standard error what is about to be done, where it takes long."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at standard error: there are progress bars then."""
+    return sys.stderr.isatty()
+
+
+def quiet_libraries() -> None:
+    """Keep off the terminal what libraries say of a normal run. Whatever they say of a mistake is left as it is."""
+    from huggingface_hub.utils import enable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # "Loading weights: 100%", "Writing model shards: 100%"
+    if is_terminal():
+        enable_progress_bars()  # downloads take long: their bars stay
+    for name, beginnings in SILENCED.items():
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, _Silence) for each in logger.filters):
+            logger.addFilter(_Silence(beginnings))
+    # A library tells its own developers, of calls that are not ours, what will change.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(?!hf_attn_model)")
+
+
+class _Silence(logging.Filter):
+    """Drops messages that begin so."""
+
+    def __init__(self, beginnings: tuple[str, ...]):
+        super().__init__()
+        self.beginnings = beginnings
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(self.beginnings)
+
+
+def open_checkpoint(name: str) -> "Checkpoint":
+    """Find a translator, with a line where it comes from the Hub; nothing is loaded yet."""
+    quiet_libraries()
+    from ..checkpoint import Checkpoint
+
+    checkpoint = Checkpoint(name)
+    if checkpoint.folder is None:
+        announce(f"Looking for {checkpoint} on the Hub")
+    return checkpoint

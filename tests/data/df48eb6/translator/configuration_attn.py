@@ -1,0 +1,106 @@
+"""AttnConfig: every size of the encoder-decoder transformer, under the names of the BART family."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+from transformers.activations import ACT2FN
+
+
+@strict
+class AttnConfig(PreTrainedConfig):
+    """Sizes and choices of an `AttnModel`, with the transformer-base sizes of Vaswani et al. (2017) as defaults.
+
+    Args:
+        vocab_size: number of subwords, shared by both languages.
+        d_model: width of a word vector.
+        head_dim: width of the space in which one head compares queries with keys; any positive number.
+            `None` stands for `d_model // heads`, which must then divide without remainder.
+        encoder_layers, decoder_layers: number of layers of each stack.
+        encoder_attention_heads, decoder_attention_heads: number of heads of each attention module.
+        encoder_ffn_dim, decoder_ffn_dim: width of the feed-forward layers.
+        activation_function: a name that `transformers.activations.ACT2FN` knows.
+        norm_position: "pre" normalises what enters a sublayer (Xiong et al., 2020),
+            "post" what leaves it (Vaswani et al., 2017).
+        dropout: on embeddings and on what every sublayer returns.
+        attention_dropout: on the attention weights.
+        activation_dropout: inside the feed-forward layers.
+        position_embedding: how the model learns where a word stands. "sinusoidal" adds a vector of sines and cosines to
+            each word vector (Vaswani et al., 2017), "rotary" turns the queries and keys of self-attention (Su et al.,
+            2021) and adds nothing.
+        max_position_embeddings: number of positions that have a sinusoid, hence the longest sentence in tokens.
+        scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
+        tie_word_embeddings: the output projection is the transposed embedding.
+
+    Raises:
+        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
+            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` or
+            `position_embedding` other than those above, an odd `head_dim` with rotary positions.
+    """
+
+    model_type = "hf_attn"
+    keys_to_ignore_at_inference = ["past_key_values"]
+    attribute_map = {
+        "hidden_size": "d_model",
+        "num_attention_heads": "encoder_attention_heads",
+        "num_hidden_layers": "encoder_layers",
+    }
+
+    vocab_size: int = 32000
+    d_model: int = 512
+    head_dim: int | None = None
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    encoder_attention_heads: int = 8
+    decoder_attention_heads: int = 8
+    encoder_ffn_dim: int = 2048
+    decoder_ffn_dim: int = 2048
+    activation_function: str = "relu"
+    norm_position: str = "pre"
+    dropout: float | int = 0.1
+    attention_dropout: float | int = 0.0
+    activation_dropout: float | int = 0.0
+    position_embedding: str = "sinusoidal"
+    max_position_embeddings: int = 512
+    scale_embedding: bool = True
+    tie_word_embeddings: bool = True
+    is_encoder_decoder: bool = True
+    use_cache: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = 1
+    decoder_start_token_id: int | None = 0
+
+    def validate_sizes(self) -> None:
+        """Refuse sizes that no model can have (called by `strict` after every construction)."""
+        sizes = ["vocab_size", "d_model", "max_position_embeddings"]
+        sizes += [
+            f"{side}_{size}" for side in ("encoder", "decoder") for size in ("layers", "attention_heads", "ffn_dim")
+        ]
+        if self.head_dim is not None:
+            sizes.append("head_dim")
+        for name in sizes:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("encoder_attention_heads", "decoder_attention_heads"):
+            heads = getattr(self, name)
+            if self.head_dim is None and self.d_model % heads:
+                raise ValueError(
+                    f"{name}={heads} does not divide d_model={self.d_model}; set head_dim to choose freely"
+                )
+            if self.position_embedding == "rotary" and self.width_of_head(heads) % 2:
+                raise ValueError(f"rotary positions need an even head_dim, got {self.width_of_head(heads)}")
+        for name in ("dropout", "attention_dropout", "activation_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if self.activation_function not in ACT2FN:
+            raise ValueError(f'there is no activation_function "{self.activation_function}"')
+        if self.norm_position not in ("pre", "post"):
+            raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
+        if self.position_embedding not in ("sinusoidal", "rotary"):
+            raise ValueError(f'position_embedding must be "sinusoidal" or "rotary", got "{self.position_embedding}"')
+
+    def width_of_head(self, num_heads: int) -> int:
+        """Return the width of the space in which one of `num_heads` heads compares."""
+        return self.head_dim or self.d_model // num_heads
+
+
+AttnConfig.register_for_auto_class()

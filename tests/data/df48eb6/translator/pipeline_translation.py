@@ -1,0 +1,205 @@
+"""text -> translation, its attention, its probability: the "translation" pipeline that transformers 5 no longer has.
+
+The file stands alone: it travels with every checkpoint, and `pipeline("translation", REPO, trust_remote_code=True)`
+runs it. It works with any encoder-decoder model.
+
+Shapes: B batch, N hypotheses of one source, L layers, H heads, T target tokens, S source tokens, V vocabulary.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from transformers import Pipeline
+
+LENGTH_PARAMETERS = {"max_length", "max_new_tokens", "generation_config"}
+
+
+class TranslationPipeline(Pipeline):
+    """Translate texts with `generate`.
+
+    Args:
+        batch_size: number of texts that are translated together; 1 by default.
+        args, kwargs: of `transformers.Pipeline`; parameters of `generate` given here hold for every call.
+
+    ```python
+    translator = pipeline("translation", "user/repo", trust_remote_code=True)
+    translator("The ball is blue")  # [{"translation_text": "La bola es azul"}]
+    ```
+    """
+
+    model: Any
+    tokenizer: Any
+    _load_tokenizer = True
+    _load_processor = _load_image_processor = _load_video_processor = _load_feature_extractor = False
+
+    def __call__(self, inputs: str | list[str] | Iterable[str], **kwargs: Any) -> Any:
+        """Translate one text, a list of texts, or a data set or generator of texts.
+
+        A translation ends at its end mark, or after twice as many tokens as the longest source translated with it,
+        plus ten, unless `max_new_tokens`, `max_length` or a `generation_config` says otherwise. A blank text has an
+        empty translation.
+
+        Args:
+            inputs: the source, or sources.
+            kwargs: parameters of `generate`, such as `num_beams` and `num_return_sequences`; `batch_size`; and
+                `return_attention=True`, which adds the attention of one teacher-forced pass over each translation.
+
+        Returns:
+            for one text a list with one dictionary per hypothesis, the best first; for a list of texts one such
+            list per text, or with one hypothesis each the dictionaries alone; for other iterables an iterator over
+            such lists; always in the order of the inputs. Keys of a dictionary:
+
+            - `translation_text`: the translation.
+            - with `return_attention`, `source_tokens` (S) and `target_tokens` (T), end marks included, and the weights
+              float32 of the three places: `encoder` (L,H,S,S), `decoder` (L,H,T,T), `cross` (L,H,T,S). Row i of
+              `decoder` and `cross` is where target token i is written; column 0 of `decoder` is the start mark and
+              column j target token j - 1, as read there.
+
+        Raises:
+            TypeError: an input is no text.
+            ValueError: a text has more tokens than the model has positions.
+        """
+        if isinstance(inputs, list) and not inputs:
+            return []
+        outputs = super().__call__(inputs, **kwargs)
+        if isinstance(inputs, list) and all(len(hypotheses) == 1 for hypotheses in outputs):
+            return [hypotheses[0] for hypotheses in outputs]
+        return outputs
+
+    def _sanitize_parameters(self, **generate_kwargs: Any) -> tuple[dict, dict, dict]:
+        return {}, generate_kwargs, {}
+
+    def preprocess(self, input_: str) -> dict[str, torch.Tensor]:
+        """Tokenize one text: `input_ids` and `attention_mask` (1,S), and `is_blank` (1,)."""
+        if not isinstance(input_, str):
+            raise TypeError(f"the translation pipeline reads texts, got {type(input_).__name__}")
+        encoding = self._tokenize([input_])
+        return {**encoding, "is_blank": torch.tensor([not input_.strip()])}
+
+    def _forward(
+        self, input_tensors: dict[str, torch.Tensor], return_attention: bool = False, **generate_kwargs: Any
+    ) -> dict[str, torch.Tensor]:
+        """Search: `hypotheses` (B,N,1+T) with start marks; and on request the weights, each (B,N,L,H,rows,columns)."""
+        is_blank = input_tensors.pop("is_blank")
+        source_ids, source_mask = input_tensors["input_ids"], input_tensors["attention_mask"]
+        if not LENGTH_PARAMETERS & generate_kwargs.keys():
+            generate_kwargs["max_length"] = self._longest_translation(source_ids.shape[1])
+        hypotheses = self.model.generate(**input_tensors, **generate_kwargs)
+        if not isinstance(hypotheses, torch.Tensor):  # return_dict_in_generate
+            hypotheses = hypotheses.sequences
+
+        count = hypotheses.shape[0] // source_ids.shape[0]
+        hypotheses[is_blank.repeat_interleave(count), 1:] = self._end_marks()[0]
+        outputs = {"source_ids": source_ids, "source_mask": source_mask, "hypotheses": hypotheses}
+        if return_attention:
+            ids, mask = (tensor.repeat_interleave(count, dim=0) for tensor in (source_ids, source_mask))
+            outputs |= self._attend(ids, mask, hypotheses)
+        for name in outputs.keys() - {"source_ids", "source_mask"}:
+            outputs[name] = outputs[name].unflatten(0, (-1, count))  # (B*N,...) -> (B,N,...)
+        return outputs
+
+    def postprocess(self, model_outputs: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
+        """Turn the N hypotheses of one text into dictionaries; the weights lose their padding."""
+        (hypotheses,) = model_outputs["hypotheses"]  # (1,N,1+T) -> (N,1+T)
+        source_mask = model_outputs["source_mask"][0].bool()
+        source_ids = model_outputs["source_ids"][0, source_mask]
+        records = []
+        for n, (ids, mask) in enumerate(zip(hypotheses[:, 1:], self._written(hypotheses[:, 1:]), strict=True)):
+            record: dict[str, Any] = {"translation_text": self.tokenizer.decode(ids[mask], skip_special_tokens=True)}
+            if "cross" in model_outputs:
+                record["source_tokens"] = self.tokenizer.convert_ids_to_tokens(source_ids.tolist())
+                record["target_tokens"] = self.tokenizer.convert_ids_to_tokens(ids[mask].tolist())
+                places = {"encoder": (source_mask, source_mask), "decoder": (mask, mask), "cross": (mask, source_mask)}
+                for place, (rows, columns) in places.items():
+                    record[place] = model_outputs[place][0, n][..., rows, :][..., columns]
+            records.append(record)
+        return records
+
+    def score(
+        self, source: str | list[str], target: str | list[str], batch_size: int = 32
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        """Rate given translations by their probability: `log p(target | source)`, end mark included.
+
+        Args:
+            source, target: one text each, or two lists of the same length.
+            batch_size: number of pairs that are rated together.
+
+        Returns:
+            a dictionary, or one for each pair: `log_probability` in nats (float, at most 0), the `target_tokens` (T)
+            and their `token_log_probabilities` (T), which add up to it.
+
+        Raises:
+            ValueError: the lists differ in length, or a text has more tokens than the model has positions.
+        """
+        if isinstance(source, str) and isinstance(target, str):
+            return self._score_batch([source], [target])[0]
+        if isinstance(source, str) or isinstance(target, str) or len(source) != len(target):
+            raise ValueError("score takes two texts, or two lists of texts of the same length")
+        starts = range(0, len(source), batch_size)
+        batches = (self._score_batch(source[i : i + batch_size], target[i : i + batch_size]) for i in starts)
+        return [record for batch in batches for record in batch]
+
+    @torch.no_grad()
+    def _score_batch(self, sources: list[str], targets: list[str]) -> list[dict[str, Any]]:
+        source = self._tokenize(sources)
+        target = self._tokenize(targets, is_target=True)
+        mask = target["attention_mask"].bool()
+        inputs = {name: tensor.to(self.device) for name, tensor in {**source, "labels": target["input_ids"]}.items()}
+        log_probabilities = self.model(**inputs).logits.float().log_softmax(dim=-1).cpu()  # (B,T,V)
+        chosen = log_probabilities.gather(-1, target["input_ids"][..., None])[..., 0]  # (B,T,V) -> (B,T)
+        return [
+            {
+                "log_probability": float(chosen[b, mask[b]].sum()),
+                "target_tokens": self.tokenizer.convert_ids_to_tokens(target["input_ids"][b, mask[b]].tolist()),
+                "token_log_probabilities": chosen[b, mask[b]].tolist(),
+            }
+            for b in range(len(sources))
+        ]
+
+    def _tokenize(self, texts: list[str], is_target: bool = False) -> dict[str, torch.Tensor]:
+        """Turn texts into `input_ids` and `attention_mask` (B,S), padded on the right."""
+        side = {"text_target" if is_target else "text": texts}
+        encoding = self.tokenizer(**side, padding=True, padding_side="right", return_tensors="pt")
+        limit = getattr(self.model.config, "max_position_embeddings", None)
+        for text, length in zip(texts, encoding["attention_mask"].sum(dim=1).tolist(), strict=True):
+            if limit is not None and length > limit:
+                raise ValueError(f"{text[:40]!r}... has {length} tokens, but the model reads at most {limit}: split it")
+        return {name: encoding[name] for name in ("input_ids", "attention_mask")}
+
+    def _longest_translation(self, source_length: int) -> int:
+        """Bound the tokens of a translation, start mark included."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        bounds = (2 * source_length + 11, positions, self.model.generation_config.max_length)
+        return min(bound for bound in bounds if bound is not None)
+
+    def _attend(
+        self, source_ids: torch.Tensor, source_mask: torch.Tensor, hypotheses: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Read the weights off one eager pass over (B*N) sources and what was written for them."""
+        implementation = self.model.config._attn_implementation
+        self.model.set_attn_implementation("eager")  # the fused implementations keep no weights
+        try:
+            outputs = self.model(
+                input_ids=source_ids,
+                attention_mask=source_mask,
+                decoder_input_ids=hypotheses[:, :-1],  # padding stands behind: nobody before looks at it
+                output_attentions=True,
+            )
+        finally:
+            self.model.set_attn_implementation(implementation)
+        layers = {
+            "encoder": outputs.encoder_attentions,
+            "decoder": outputs.decoder_attentions,
+            "cross": outputs.cross_attentions,
+        }
+        return {place: torch.stack(weights, dim=1).float() for place, weights in layers.items()}
+
+    def _written(self, ids: torch.Tensor) -> torch.Tensor:
+        """Mark what belongs to a translation, up to the first end mark: (...,T) -> (...,T) bool."""
+        is_end = torch.isin(ids, torch.tensor(self._end_marks(), device=ids.device)).int()
+        return is_end.cumsum(dim=-1) - is_end == 0
+
+    def _end_marks(self) -> list[int]:
+        end = self.model.generation_config.eos_token_id
+        return end if isinstance(end, list) else [end]

@@ -19,6 +19,15 @@ from hf_attn_model.demo import run_demo
 
 CARRIED = ("generation_config.json", "manifest.json", "recipe.yaml", "tokenizer.json", "tokenizer_config.json")
 CODE = ("auto_map", "custom_pipelines")  # what the package itself stands for
+LOADED_FROM_A_FOLDER = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+model = AutoModelForSeq2SeqLM.from_pretrained("{folder}")
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+"""
+LOADED_BY_NAME = """from hf_attn_model import load_translator
+
+model, tokenizer = load_translator("textbook")
+"""
 
 
 def pack(demo: Path, out: Path) -> None:
@@ -35,18 +44,30 @@ def pack(demo: Path, out: Path) -> None:
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+def name_in_card(folder: Path) -> None:
+    """Let the card call the translator by its name."""
+    card, loaded = folder / "README.md", LOADED_FROM_A_FOLDER.format(folder=folder)
+    text = card.read_text(encoding="utf-8")
+    assert loaded in text
+    card.write_text(text.replace(loaded, LOADED_BY_NAME).replace(str(folder), "textbook"), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=Path("runs/demo"), help="folder of the demo; default: runs/demo")
     options = parser.parse_args()
     if not (options.demo / "evaluation.json").is_file():
         run_demo(out=str(options.demo))
-    pack(options.demo, TEXTBOOK_FOLDER)
+    packed = options.demo / "packed"
+    pack(options.demo, packed)
     for verb in (["heads", "--gold", "textbook:en-es", "--test", "textbook:en-es"], ["evaluate"]):
-        if status := hf_attn([verb[0], str(TEXTBOOK_FOLDER), *verb[1:]]):
+        if status := hf_attn([verb[0], str(packed), *verb[1:]]):
             raise SystemExit(status)
-    sizes = {path.name: path.stat().st_size for path in sorted(TEXTBOOK_FOLDER.iterdir())}
-    print("\n".join(f"{size:>12,}  {name}" for name, size in sizes.items()))
+    name_in_card(packed)
+    shutil.rmtree(TEXTBOOK_FOLDER, ignore_errors=True)
+    shutil.copytree(packed, TEXTBOOK_FOLDER)
+    for path in sorted(TEXTBOOK_FOLDER.iterdir()):
+        print(f"{path.stat().st_size:>12,}  {path.name}")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def make_pairs(vocab_size):
     return Dataset.from_list([{"input_ids": ids(), "labels": ids()} for _ in range(PAIRS)])
 
 
-def make_training(model, folder, *callbacks, **changes):
-    """A Seq2SeqTrainer: 7 steps, a checkpoint after each."""
+def make_training(model, folder, *callbacks, kind=Seq2SeqTrainer, parts=None, **changes):
+    """A Seq2SeqTrainer, or a `kind` of it with arguments of its own: 7 steps, a checkpoint after each."""
     options = {
         "use_cpu": True,
         "report_to": [],
@@ -50,8 +50,8 @@ def make_training(model, folder, *callbacks, **changes):
     tokenizer = train_tokenizer(["a b"], 300)
     pairs = make_pairs(model.config.vocab_size)
     collator = DataCollatorForSeq2Seq(tokenizer, model)
-    callbacks = list(callbacks)
-    return Seq2SeqTrainer(model, arguments, collator, pairs, pairs, processing_class=tokenizer, callbacks=callbacks)
+    own = {"processing_class": tokenizer, "callbacks": list(callbacks)} | (parts or {})
+    return kind(model, arguments, collator, pairs, pairs, **own)
 
 
 def assert_same(ours, theirs):

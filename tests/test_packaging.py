@@ -35,7 +35,8 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("hf_attn_model/")}
     assert packed == files
-    assert {Path(name).suffix for name in packed} == {".py", ".yaml", ".tsv", ".md", ".html", ".css", ".js"}
+    kinds = {".py", ".typed", ".yaml", ".tsv", ".md", ".html", ".css", ".js", ".json", ".safetensors"}
+    assert {Path(name).suffix for name in packed} == kinds
 
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""}

@@ -3,21 +3,22 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
 from huggingface_hub.utils import httpx, validate_repo_id
-from safetensors import SafetensorError
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import CONFIG_NAME, cached_file
 
 from ..errors import UserError
-from ..recipes import RECIPE_FILE, Recipe, load_recipe
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
 from .hub_errors import hub_reason
 
+if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ..recipes import Recipe
+
+CONFIG_FILE = "config.json"
 TEXTBOOK = "textbook"  # the translator that lies in the package
 TEXTBOOK_FOLDER = Path(__file__).parents[1] / "textbook" / "translator"
 SECONDS_TO_ANSWER = 10.0  # that the Hub is given, once: who is not there is not asked again
@@ -47,7 +48,7 @@ class Checkpoint:
             self.name, self.revision = self.name.split("@", 1)
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Self:
+    def of(cls, model: "PreTrainedModel") -> Self:
         """The checkpoint that a model was loaded from."""
         return cls(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
 
@@ -59,13 +60,23 @@ class Checkpoint:
 
     @cached_property
     def folder(self) -> Path | None:
-        """Where it lies on this machine; `None` for a model on the Hub."""
+        """Where it lies on this machine; `None` for a model on the Hub.
+
+        Raises:
+            UserError: there is no such folder, and the name can be none of the Hub's.
+        """
         if self.name == TEXTBOOK:
             return TEXTBOOK_FOLDER
-        return Path(self.name) if Path(self.name).exists() else None
+        if Path(self.name).exists():
+            return Path(self.name)
+        try:
+            validate_repo_id(self.name)
+        except HFValidationError:
+            raise UserError(f"cannot load a translator from {self}: there is no such folder") from None
+        return None
 
     @cached_property
-    def model(self) -> PreTrainedModel:
+    def model(self) -> "PreTrainedModel":
         """The model, in evaluation mode, on the accelerator if there is one.
 
         Models of this package run the package's own code, never code from a checkpoint.
@@ -73,19 +84,26 @@ class Checkpoint:
         Raises:
             UserError: there is nothing loadable, or the Hub cannot be reached or refuses.
         """
+        import torch
+        from transformers import AutoModelForSeq2SeqLM
+
         model = self._from_pretrained(AutoModelForSeq2SeqLM)
         if torch.accelerator.is_available():
             model = model.to(torch.accelerator.current_accelerator())
         return model.eval()
 
     @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
         """Its tokenizer. Raises what `model` raises."""
+        from transformers import AutoTokenizer
+
         return self._from_pretrained(AutoTokenizer)
 
     @cached_property
-    def recipe(self) -> Recipe | None:
+    def recipe(self) -> "Recipe | None":
         """What it was trained by; `None` for a model of other origin. Raises `UserError` for one that is damaged."""
+        from ..recipes import RECIPE_FILE, load_recipe
+
         path = self.find(RECIPE_FILE)
         return None if path is None else load_recipe(str(path))
 
@@ -136,6 +154,8 @@ class Checkpoint:
             revision, local_files_only = self._commit
         except UserError:
             return None
+        from transformers.utils import cached_file
+
         found = cached_file(
             self.name,
             file,
@@ -156,21 +176,25 @@ class Checkpoint:
         """
         revision = self.revision or "main"
         try:
-            validate_repo_id(self.name)
             facts = get_hf_file_metadata(
-                hf_hub_url(self.name, CONFIG_NAME, revision=revision), timeout=SECONDS_TO_ANSWER
+                hf_hub_url(self.name, CONFIG_FILE, revision=revision), timeout=SECONDS_TO_ANSWER
             )
             return facts.commit_hash or revision, False
         except EntryNotFoundError:
             return revision, False
-        except HFValidationError:
-            raise UserError(f"cannot load a translator from {self}: there is no such folder") from None
         except (HfHubHTTPError, OSError, httpx.TransportError) as error:
-            if isinstance(try_to_load_from_cache(self.name, CONFIG_NAME, revision=revision), str):
+            if isinstance(try_to_load_from_cache(self.name, CONFIG_FILE, revision=revision), str):
                 return revision, True
             raise self._cannot_load(error) from error
 
+    def check(self) -> None:
+        """Raise `UserError` where nothing bears this name: no folder, and no model on the Hub or in its cache."""
+        if self.folder is None:
+            _ = self._commit
+
     def _from_pretrained(self, auto_class: type):
+        from safetensors import SafetensorError
+
         if self.folder is not None:
             name, revision, local_files_only = str(self.folder), "main", False
         else:
@@ -194,7 +218,7 @@ class Checkpoint:
         return UserError(f"cannot load a translator from {self}: {reason}")
 
 
-def load_translator(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_translator(name: str | os.PathLike) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Load model and tokenizer, ready to use. Arguments and errors are those of `Checkpoint`."""
     checkpoint = Checkpoint(name)
     return checkpoint.model, checkpoint.tokenizer

@@ -55,10 +55,11 @@ class _Silence(logging.Filter):
 
 def open_checkpoint(name: str) -> "Checkpoint":
     """Find a translator, with a line where it comes from the Hub; nothing is loaded yet."""
-    quiet_libraries()
     from ..checkpoint import Checkpoint
 
     checkpoint = Checkpoint(name)
     if checkpoint.folder is None:
         announce(f"Looking for {checkpoint} on the Hub")
+    checkpoint.check()
+    quiet_libraries()
     return checkpoint

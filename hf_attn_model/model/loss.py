@@ -61,12 +61,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             logits = nn.functional.linear(states, projection).to(loss.dtype)
             log_probs = logits.log_softmax(dim=-1).unflatten(0, (len(passes), -1))  # (P,C,V)
             divergence = _divergence(log_probs) if r_drop else None
-            loss += _cross_entropy(log_probs, labels[chunk], label_smoothing)
+            loss += summed_cross_entropy(log_probs, labels[chunk], label_smoothing)
             if divergence is not None:
                 loss += r_drop / 2 * divergence[0]
             if not needs_gradient:
                 continue
-            logits_gradient = _cross_entropy_gradient(log_probs, labels[chunk], label_smoothing)
+            logits_gradient = cross_entropy_gradient(log_probs, labels[chunk], label_smoothing)
             if divergence is not None:
                 logits_gradient += r_drop / 2 * divergence[1]
             logits_gradient = logits_gradient.flatten(0, 1).to(dtype)  # (P*C,V)
@@ -85,7 +85,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return states_gradient, weight_gradient * loss_gradient.to(weight_gradient.dtype), None, None, None
 
 
-def _cross_entropy(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+def summed_cross_entropy(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
     """Mean over the passes and sum over the positions of `log_probs` (P,C,V): a scalar."""
     chosen = log_probs.gather(-1, labels.expand(len(log_probs), -1)[..., None]).sum()
     loss = (1 - label_smoothing) * chosen
@@ -94,7 +94,7 @@ def _cross_entropy(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothin
     return -loss / len(log_probs)
 
 
-def _cross_entropy_gradient(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+def cross_entropy_gradient(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
     """Turn `log_probs` (P,C,V), in place, into the gradient with respect to the logits: probability minus target."""
     gradient = log_probs.exp_().sub_(label_smoothing / log_probs.shape[-1])
     index = labels.expand(len(gradient), -1)[..., None]

@@ -33,6 +33,17 @@ class AttnPreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _can_compile_fullgraph = True
 
+    @property
+    def _keys_to_ignore_on_save(self) -> set[str]:
+        """Tied weights are saved once: those that are one tensor with their source now, as a model may be untied."""
+        parameters = dict(self.named_parameters(remove_duplicate=False))
+        tied = getattr(self, "all_tied_weights_keys", {})
+        return {name for name, source in tied.items() if parameters.get(name) is parameters.get(source)}
+
+    @_keys_to_ignore_on_save.setter
+    def _keys_to_ignore_on_save(self, names: object) -> None:
+        """Take no names: what is tied tells them."""
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Start linear maps as Glorot and Bengio (2010), and word vectors with unit length in expectation."""

@@ -5,25 +5,21 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from accelerate.data_loader import prepare_data_loader
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, Seq2SeqTrainer
-from transformers.trainer_utils import EvalLoopOutput, TrainOutput, has_length
+from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
-from ..text.batch_stream import TokenBatchStream
-from ..text.batches import TokenBatchSampler
-from ..text.lengths import pair_lengths
 from .backend import ComputeBackend, use_backend
 from .callbacks.divergence import DivergenceCallback
 from .callbacks.ema import EMACallback
+from .mixins import EMAEvaluation, TokenBatches
 from .muon import muon_for
 from .regularise import duplicate_batch, word_dropout
 from .throughput import Throughput
 
 
-class TranslationTrainer(Seq2SeqTrainer):
+class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
     """Train a translator on a dataset of `input_ids` and `labels`, or on a stream of them (then give `max_steps`).
 
     A dataset may give other tokens in every epoch, see `pair_lengths`; its `set_epoch` is called.
@@ -56,20 +52,16 @@ class TranslationTrainer(Seq2SeqTrainer):
         dev_metrics: Callable[[PreTrainedModel], dict[str, Any]] | None = None,
         **kwargs: Any,
     ):
-        super().__init__(*args, **kwargs)
-        self.max_tokens = max_tokens
+        super().__init__(*args, max_tokens=max_tokens, ema=ema, **kwargs)
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.word_dropout = word_dropout
         self.muon = muon
-        self.ema = ema
         self.backend = backend
         self.dev_metrics = dev_metrics
         self.throughput = Throughput(self.accelerator)
         self.divergence = DivergenceCallback()
         self.add_callback(self.divergence)
-        if ema is not None:
-            self.add_callback(ema)
 
     @property
     def tokens_seen(self) -> int:
@@ -88,36 +80,6 @@ class TranslationTrainer(Seq2SeqTrainer):
             whole: Any = self.model if model is None else model
             self.optimizer = muon_for(whole, self.args, self.get_decay_parameter_names(whole))
         return super().create_optimizer(model)
-
-    def get_train_dataloader(self) -> DataLoader:
-        """Batch the training pairs by length, to a token budget; each process gets its share of the batches."""
-        dataset: Any = self.train_dataset
-        workers = self.args.dataloader_num_workers
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        share = (self.max_tokens, seed, self.accelerator.num_processes, self.accelerator.process_index)
-        options: dict[str, Any]
-        if isinstance(dataset, IterableDataset) or not has_length(dataset):
-            dataset = TokenBatchStream(dataset, *share)
-            options = {"batch_size": None, "num_workers": min(1, workers)}  # several would each read the whole stream
-        else:
-            sampler = TokenBatchSampler(*pair_lengths(dataset), *share, getattr(dataset, "lengths_in", None))
-            options = {"batch_sampler": sampler, "num_workers": workers}
-        loader = DataLoader(
-            dataset,
-            collate_fn=self._get_collator_with_removed_columns(self.data_collator, description="training"),
-            pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
-            **options,
-        )
-        # Not `accelerator.prepare`, which would deal the batches of each process out again.
-        return prepare_data_loader(
-            loader,
-            self.accelerator.device,
-            num_processes=1,
-            process_index=0,
-            put_on_device=True,
-            dispatch_batches=False,
-            non_blocking=self.accelerator.non_blocking,
-        )
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Train, unless the checkpoint that was resumed is the last of its training."""
@@ -149,9 +111,8 @@ class TranslationTrainer(Seq2SeqTrainer):
         super().log(logs, start_time)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Evaluate the averaged weights if there are such, and leave the time it takes out of the speed of training."""
-        model: Any = self.model
-        with self.throughput.paused(), self.ema.swapped(model) if self.ema is not None else nullcontext():
+        """Leave the time that an evaluation takes out of the speed of training."""
+        with self.throughput.paused():
             return super().evaluate(*args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:

@@ -165,7 +165,7 @@ def test_two_directions_are_united(translator, corpus, tmp_path, align, refused)
         (["{maps}", "--step", "sideways"], "knows no option --step"),
         (["{maps}", "--heads", "2:0"], "there is no head 2:0"),
         (["{maps}", "--reverse", "{maps}", "--rule", "target"], "--rule target does not unite two directions"),
-        (["{maps}", "--out", "{maps}/no/links"], "cannot write"),
+        (["{maps}", "--out", "{maps}/metadata.json/links"], "cannot write"),
     ],
 )
 def test_mistakes_are_told(translator_folder, maps, typed, message, refused):

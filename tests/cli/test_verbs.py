@@ -153,7 +153,7 @@ MISTAKES = [
     (["train", "textbook-en-es", "--out", "{new}", "--resume"], "no training to resume in"),
     (["train", "tatoeba-en-es", "--out", "{new}"], "needs a value for corpus"),
     (["train", "tatoeba-en-es", "corpus=./nowhere", "--out", "{new}"], "nowhere"),
-    (["evaluate", "{new}"], "give --source-lang"),
+    (["evaluate", "{new}"], "there is no such folder"),
     (["evaluate", "{model}", "--split", "tset"], "tset"),
     (["evaluate", "{model}", "--num-beams", "0"], "--num-beams must be at least 1"),
     (["translate", "{new}", "one"], "cannot load a translator"),

@@ -13,7 +13,7 @@ from hf_attn_model.training.backend import ComputeBackend
 from hf_attn_model.training.callbacks.ema import EMACallback
 from hf_attn_model.training.trainer import TranslationTrainer
 
-OWN = ("max_tokens", "label_smoothing", "r_drop", "word_dropout", "ema", "kernels")  # arguments of TranslationTrainer
+OWN = ("max_tokens", "label_smoothing", "r_drop", "word_dropout", "ema", "backend")  # arguments of TranslationTrainer
 
 
 @pytest.fixture

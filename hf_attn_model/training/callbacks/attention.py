@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from ...alignment.pairs import Pair
+from ...errors import UserError
 from ...study.curve import CURVE_FILE, FRAME, Record, read_curve, to_frame, write_curve
 from ...study.measures import inspect_pair, measure, measure_one
 from ...study.relevance import RolePair
@@ -32,6 +33,9 @@ class AttentionCallback(TrainerCallback):
         pairs: held-out pairs of one kind, which decides what is measured; see `measure`.
         probe: one more pair, recorded by itself; the film shows it, or without it the first of the pairs.
         batch_size: pairs in a forward pass.
+
+    Raises:
+        UserError: at the start of a training, the Trainer has no tokenizer as its `processing_class`.
     """
 
     def __init__(self, pairs: Sequence[Pair], probe: RolePair | None = None, *, batch_size: int = 64):
@@ -45,6 +49,8 @@ class AttentionCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Take up the records of a resumed training up to its step, or begin with the fresh weights."""
+        if kwargs.get("processing_class") is None:
+            raise UserError("AttentionCallback has no tokenizer to read its pairs with: Trainer(processing_class=...)")
         step, folder = state.global_step, Path(str(args.output_dir))
         resumed = step > 0 and (folder / CURVE_FILE).is_file()
         self.records = [record for record in read_curve(folder) if record["step"] <= step] if resumed else []

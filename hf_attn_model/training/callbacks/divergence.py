@@ -145,6 +145,9 @@ class DivergenceCallback(TrainerCallback):
     that are not finite. `divergence.json` in the folder of the training tells the step, its loss, gradient norm and
     pairs, and shows some of them. Checkpoints stay; only those written while the loss was exploding are renamed to
     `exploded-checkpoint-N`, so that a resumed training goes on from the last good one.
+
+    `TranslationTrainer` has one, and shows it every loss and gradient, for which Trainer has no event. In a Trainer
+    that does not, it raises `UserError` at the first step.
     """
 
     def __init__(self) -> None:
@@ -171,6 +174,8 @@ class DivergenceCallback(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look at the steps since the last time, or put this one to them."""
+        if not self._losses:
+            raise UserError("DivergenceCallback is shown no loss by this Trainer: use TranslationTrainer, which has it")
         self._steps.append(Step(state.global_step, self._losses, self._grad_norm))
         self._losses = []
         costs_nothing = args.device.type == "cpu" and args.world_size == 1

@@ -47,6 +47,7 @@ def hub_client(tmp_path_factory):
 def page_runner(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)  # the pages were printed on a CPU
 

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo quick test test-all test-lowest clean
+.PHONY: demo quick test test-all test-lowest docs clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -25,8 +25,12 @@ quick: .venv/test
 		-m "not (slow or train or browser or hub or ecosystem)"
 
 # What `test` leaves out: tests of a minute or more each.
-test-all: test
+test-all: test docs
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m slow
+
+# The documentation as a site, into site/; a link that leads nowhere is an error.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 # Pinned versions; installed again when a pin or a requirement changes.
 .venv/demo: pyproject.toml constraints.txt
@@ -37,6 +41,10 @@ test-all: test
 
 .venv/test: .venv/demo
 	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/docs: .venv/demo
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 # What checks the page's JavaScript. A page is made and shown without it; without npm its checks are skipped.
@@ -61,4 +69,4 @@ test-lowest: .venv-lowest/test
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest node_modules build dist *.egg-info
+	rm -rf .venv .venv-lowest node_modules build dist site *.egg-info

@@ -5,7 +5,6 @@ already, else when it is. Names are loaded when they are used: `import hf_attn_m
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from . import _moved, _registration
@@ -50,10 +49,6 @@ _HOMES = {
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
-try:
-    __version__ = version("hf-attn-model")
-except PackageNotFoundError:  # the files alone, as in a Space: pyproject.toml, which has the number, is not among them
-    __version__ = "0+unknown"
 __all__ = [
     "AlignmentConfig",
     "AttnConfig",
@@ -92,12 +87,23 @@ _moved.find_old_modules()
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its room."""
+    """Load a public name from its room, or look the version up."""
+    if name == "__version__":
+        return _version()
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
     globals()[name] = found
     return found
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hf-attn-model")
+    except PackageNotFoundError:  # the files alone, as in a Space: pyproject.toml, with the number, is not among them
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

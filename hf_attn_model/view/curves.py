@@ -68,6 +68,9 @@ def save_curve(records: Sequence[Record], path: str | os.PathLike) -> None:
 
 def _draw_relevance(axes: Axes, records: Sequence[Record], place: str, kind: str) -> None:
     measured = [record for record in records if kind in record["relevance"][place]]
+    if not measured:  # too few sentences: no two words stand so in any of them
+        axes.set_axis_off()
+        return
     steps = [record["step"] for record in measured]
     comparisons = [record["relevance"][place][kind] for record in measured]
     for name, label, colour in (("related", "these words", RELATED), ("control", "others as far apart", CONTROL)):

@@ -63,6 +63,15 @@ def test_what_was_not_measured_is_left_out():
     assert [axes.get_visible() for axes in figure.axes] == [False, True, False]
 
 
+def test_a_kind_of_pair_that_no_sentence_had_leaves_its_panel_empty():
+    records = make_records()
+    for record in records:
+        del record["relevance"]["cross"]["adjective-noun"]
+    empty = plot_curve(records).axes[5]
+    assert not empty.get_lines()
+    assert not empty.axison
+
+
 def test_the_verb_draws_the_record_of_a_folder(tmp_path, capsys):
     write_curve(tmp_path, make_records())
     picture = tmp_path / "new" / "curve.svg"

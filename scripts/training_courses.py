@@ -132,7 +132,7 @@ def _ours(name: str, recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokeni
         "word_dropout": recipe.word_dropout,
         "muon": recipe.muon,
         "ema": EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
-        "kernels": backend,
+        "backend": backend,
     }
     data: Any = training_examples(recipe, pairs, tokenizer, recipe.training.get("seed", 42))
     model = build_recipe_model(recipe, tokenizer)

@@ -16,6 +16,8 @@ from typing import Any
 from ..errors import UserError
 from .process import Signals, broken_pipe, check_arguments, speak_utf8
 
+__all__ = ["main"]
+
 PROGRAM = "hf-attn"
 COMPLETE = "_HF_ATTN_COMPLETE"  # set by a shell that asks what could be typed next
 USER_ERROR = 2

@@ -95,7 +95,7 @@ def test_mistakes_are_told(attention):
         ((name, value),) = options.items()
         with pytest.raises(UserError, match=f"no {name} is called '{value}'; choose from"):
             AlignmentConfig(**options)
-    with pytest.raises(UserError, match="it is True"):
+    with pytest.raises(UserError, match="shift is input: choose true"):
         AlignmentConfig(shift="input")
     for head, name in (((2, 0), "2:0"), ((0, 3), "0:3"), ((2, None), "2")):
         with pytest.raises(UserError, match=f"there is no head {name}: layers are 0, 1, heads 0, 1, 2"):

@@ -12,7 +12,8 @@ from hf_attn_model.cli import main
 
 HF_ATTN = [sys.executable, "-m", "hf_attn_model.cli"]
 HEAVY = ("torch", "transformers", "numpy", "datasets", "huggingface_hub")
-MOMENTS = (0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # seconds after the verb has begun
+MOMENTS = (0.2, 0.7, 1.5, 3.0)  # seconds after the verb has begun
+OTHERS = (0.05, 0.1, 0.4, 1.0, 2.0, 2.5, 4.0, 5.0)
 INTERRUPT = """
 import os, signal, sys, threading
 moment, number = float(sys.argv[1]), int(sys.argv[2])
@@ -40,7 +41,8 @@ def many(tmp_path_factory):
     ("number", "word", "status", "moment"),
     [
         *((signal.SIGINT, "interrupted", 130, moment) for moment in MOMENTS),
-        *((signal.SIGTERM, "terminated", 143, moment) for moment in MOMENTS[1::4]),
+        *((signal.SIGTERM, "terminated", 143, moment) for moment in MOMENTS[1::2]),
+        *(pytest.param(signal.SIGINT, "interrupted", 130, each, marks=pytest.mark.slow) for each in OTHERS),
     ],
 )
 def test_a_signal_at_any_moment_is_one_line(translator_folder, many, moment, number, word, status):
@@ -90,24 +92,17 @@ with Signals(until_exit=True):
     assert (done.stdout, done.stderr) == (f"{-signal.SIGTERM}\n", "")
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "cp1252"},
-        {"LC_ALL": "C"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    ],
-    ids=str,
-)
-def test_any_locale(translator_folder, environment, tmp_path):
-    (tmp_path / "sätze.txt").write_text("five\n")
-    done = run("translate", translator_folder, "--file", tmp_path / "sätze.txt", **environment)
+C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "cp1252"}, C], ids=str)
+def test_any_locale(environment, tmp_path):
+    (tmp_path / "sätze.txt").write_text("My dog drank the milk.\nHe sleeps.\n")
+    done = run("translate", "textbook", "--file", tmp_path / "sätze.txt", **environment)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.decode() == run("translate", translator_folder, "five").stdout.decode()
-    done = run("explain", translator_folder, "five two", "--word", "fünf", "--place", "cross", **environment)
-    assert b"hf-attn: " not in done.stderr or "fünf" in done.stderr.decode()
-    assert b"Error" not in done.stderr
+    assert done.stdout.decode() == "Mi perro bebió la leche.\nÉl duerme.\n"
+    done = run("view", tmp_path / "sätze", **environment)
+    assert (done.returncode, done.stderr.decode().count("sätze")) == (2, 1)
 
 
 def test_an_argument_that_is_not_utf_8():
@@ -143,13 +138,6 @@ sys.exit(f"imported: {{heavy}}" if heavy else status)
     assert said in done.stdout + done.stderr
 
 
-def test_help_takes_less_than_half_a_second():
-    """CPU seconds, the best of three: this machine is shared."""
-    lines = "import sys, time; from hf_attn_model.cli import main; main(['--help']); print(time.process_time())"
-    times = [float(subprocess.check_output([sys.executable, "-c", lines]).split()[-1]) for _ in range(3)]
-    assert min(times) < 0.5
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete(shell):
     script = run(_HF_ATTN_COMPLETE=f"source_{shell}").stdout.decode()
@@ -166,9 +154,7 @@ def test_shells_complete(shell):
     assert "textbook-en-zh" in complete("hf-attn train textbook")
 
 
-def test_a_normal_run_says_nothing_that_frightens(translator_folder, many, tmp_path):
-    done = run("translate", translator_folder, "one two")
-    assert done.stderr == b""
+def test_a_normal_run_says_nothing_that_frightens(translator_folder, tmp_path):
     (tmp_path / "few.txt").write_text("one two\n")
     done = run("translate", translator_folder, "--file", tmp_path / "few.txt")
     assert done.stderr.decode() == f"Translating 1 sentences with {translator_folder} (beam 2)\n"

@@ -88,7 +88,7 @@ def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):
 
 
 def test_a_length_beyond_the_positions_is_refused(small_recipe, tmp_path):
-    with pytest.raises(UserError, match="max_length=32 exceeds"):
+    with pytest.raises(UserError, match="max_length, 32 with its end mark, exceeds"):
         training.train(replace(small_recipe, max_length=31), tmp_path / "run")
 
 

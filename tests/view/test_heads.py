@@ -61,6 +61,6 @@ def test_every_head_has_its_cell_and_the_chosen_ones_a_frame(profiles):
 def test_files_that_cannot_be_written_are_named(profiles, tmp_path):
     save_heads(profiles, [], tmp_path / "heads.svg")
     assert (tmp_path / "heads.svg").read_text().startswith("<?xml")
-    for name in ("heads.txt", "no/heads.png"):
+    for name in ("heads.txt", "heads.svg/heads.png"):
         with pytest.raises(UserError, match=r"heads\."):
             save_heads(profiles, [], tmp_path / name)

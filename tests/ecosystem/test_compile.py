@@ -13,6 +13,7 @@ from ecosystem.launch import arguments, history
 from small_models import BUILDS, V, build_name, make_model
 from torch._dynamo.testing import CompileCounter
 
+SLOW = pytest.mark.slow  # compiling takes its time: one of each in `make test`
 SMALL = {"encoder_layers": 1, "decoder_layers": 1}
 SIZES = [(2, 7, 5), (3, 11, 13), (5, 17, 19)]  # sentences, source length, target length
 
@@ -44,7 +45,7 @@ def forget_graphs():
 
 @pytest.mark.parametrize(
     ("implementation", "training"),
-    [("sdpa", True), ("sdpa", False), ("eager", True)],
+    [("sdpa", True), pytest.param("sdpa", False, marks=SLOW), pytest.param("eager", True, marks=SLOW)],
     ids=["sdpa-training", "sdpa-inference", "eager-training"],
 )
 @pytest.mark.parametrize("build", BUILDS, ids=build_name)
@@ -60,6 +61,7 @@ def test_one_graph_for_all_lengths(implementation, training, build):
     assert graphs.frame_count == 2  # of the first length, then of any
 
 
+@SLOW
 def test_trainer_takes_the_same_steps_compiled(blank, pairs, tmp_path):
     for out, options in ((tmp_path / "eager", []), (tmp_path / "compiled", ["--torch_compile_backend", "eager"])):
         options += ["--max_steps", 7, "--logging_steps", 1, "--learning_rate", 1e-2, "--save_strategy", "no"]

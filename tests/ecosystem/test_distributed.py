@@ -42,6 +42,7 @@ def test_ddp_equals_one_process(trained, pairs, tmp_path):
     assert_same(*(load_file(folder / "model.safetensors") for folder in (two, one)))
 
 
+@pytest.mark.slow
 def test_fsdp2_equals_one_process(tmp_path):
     """Parameters sharded under `torchrun`: tied and untied, with gradient checkpointing, and in bfloat16."""
     start, end = tmp_path / "start", tmp_path / "end"

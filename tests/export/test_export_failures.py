@@ -66,7 +66,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path, whole):
     assert len(finished) >= wanted - 1, "finished shards are kept"
 
 
-@pytest.mark.parametrize("launcher", ["environment", "accelerate"])
+@pytest.mark.parametrize("launcher", ["environment", pytest.param("accelerate", marks=pytest.mark.slow)])
 def test_several_processes_write_what_one_writes(tmp_path, whole, launcher):
     out = tmp_path / "maps"
     script = tmp_path / "script.py"

@@ -58,7 +58,7 @@ def run_hidden(folder, again, modules):
     return torch.load(f"{again}.pt")
 
 
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("tied", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
     model = make_model(tie_word_embeddings=tied)
     model.save_pretrained(tmp_path / "first")

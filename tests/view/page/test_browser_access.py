@@ -135,8 +135,7 @@ def test_help_lists_the_keys_and_letters_can_be_switched_off(page):
     assert page.locator("input[name=place]:checked").get_attribute("value") == "cross"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing(open_page, file, axe, scheme, width):
     page = open_page(file, width=width, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
 

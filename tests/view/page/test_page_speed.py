@@ -8,6 +8,8 @@ from pages import SIZES_60_WORDS, make_vectors, random_sentence
 
 from hf_attn_model.view.page import InspectedSentence, write_page
 
+pytestmark = pytest.mark.slow  # a quiet machine measures
+
 FRAME = 16  # milliseconds
 SCRIPT = ("EventDispatch", "FireAnimationFrame")
 

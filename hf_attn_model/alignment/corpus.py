@@ -5,7 +5,6 @@ A model and an export of it answer alike: `config`, and `attend(...)`.
 
 from collections.abc import Iterable, Iterator
 from itertools import tee
-from pathlib import Path
 
 import numpy as np
 
@@ -43,8 +42,8 @@ class Export:
     @property
     def config(self) -> AlignmentConfig | None:
         """How links are read, as chosen for the model whose attention this is, while that model is in its folder."""
-        model = str(self.maps.metadata.get("model", ""))
-        return Checkpoint(model).alignment if Path(model).is_dir() else None
+        checkpoint = Checkpoint(str(self.maps.metadata.get("model", "")))
+        return checkpoint.alignment if checkpoint.is_local else None
 
     def attend(self, pairs: Iterable[Pair] | None, measure: str) -> Iterator[CrossAttention]:
         """Give the cross-attention of its pairs, in order.

@@ -29,9 +29,9 @@ DEFAULT_BEAMS = 5
 class Checkpoint:
     """A translator by name: a folder, `textbook` (that of the package), or a model on the Hub.
 
-    Nothing is read before it is asked for, and everything once. A name is looked up as a folder first. What is on the
-    Hub is taken from one commit, also if its branch moves on meanwhile; where the Hub cannot be reached, what lies in
-    the cache is used.
+    Nothing is read before it is asked for, and everything once. A name is looked up as a folder first, but `textbook`
+    is always that of the package (a folder of this name is `./textbook`). What is on the Hub is taken from one commit,
+    also if its branch moves on meanwhile; where the Hub cannot be reached, what lies in the cache is used.
 
     Args:
         name: `runs/demo`, `textbook`, `user/name`, or `user/name@revision` with a branch, tag or commit.
@@ -59,6 +59,11 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({str(self)!r})"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on this machine, in a folder of its own or in the package."""
+        return self.name == TEXTBOOK or Path(self.name).exists()
+
     @cached_property
     def folder(self) -> Path | None:
         """Where it lies on this machine; `None` for a model on the Hub.
@@ -66,10 +71,8 @@ class Checkpoint:
         Raises:
             UserError: there is no such folder, and the name can be none of the Hub's.
         """
-        if self.name == TEXTBOOK:
-            return TEXTBOOK_FOLDER
-        if Path(self.name).exists():
-            return Path(self.name)
+        if self.is_local:
+            return TEXTBOOK_FOLDER if self.name == TEXTBOOK else Path(self.name)
         try:
             validate_repo_id(self.name)
         except HFValidationError:
@@ -89,6 +92,8 @@ class Checkpoint:
         from transformers import AutoModelForSeq2SeqLM
 
         model = self._from_pretrained(AutoModelForSeq2SeqLM)
+        if self.name == TEXTBOOK:  # what is made of it calls it so, on any machine
+            model.name_or_path = model.config._name_or_path = TEXTBOOK
         if torch.accelerator.is_available():
             model = model.to(torch.accelerator.current_accelerator())
         return model.eval()

@@ -139,7 +139,7 @@ def _page_of_export(maps: "Maps", name: str, out: str, index: int | None, first:
     else:
         records = maps if len(maps) <= most else maps[:most]  # read one after the other
     checkpoint = Checkpoint(maps.metadata["model"])
-    heads = checkpoint.head_summaries if checkpoint.folder is not None else []
+    heads = checkpoint.head_summaries if checkpoint.is_local else []
     announce(f"Writing {len(records):,} sentences into {out}")
     facts = write_page(records, out, heads=heads, source_error=maps.metadata["largest_error"])
     _say_page(facts, out)

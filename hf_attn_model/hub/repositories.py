@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from ..checkpoint.checkpoint import TEXTBOOK, TEXTBOOK_FOLDER
 from ..errors import UserError
 from ..training.card import PICTURE
 from .dataset import check_maps, stage_maps
@@ -29,7 +30,7 @@ def push(
     What goes up and what does not is printed first. Each repository changes in one commit, or not at all.
 
     Args:
-        model: a folder made by `hf-attn train` or any `save_pretrained`.
+        model: a folder made by `hf-attn train` or any `save_pretrained`, or `textbook`.
         repo_id: `user/name`; made if need be.
         maps: a folder made by `hf-attn export`.
         space: make the Space `repo_id`, too, which serves the app of the model.
@@ -40,22 +41,22 @@ def push(
     Raises:
         UserError: a malformed id, a folder that is no checkpoint or no export, or what the Hub refuses.
     """
-    model, maps_id = Path(model), f"{repo_id}-attention"
+    folder, maps_id = TEXTBOOK_FOLDER if model == TEXTBOOK else Path(model), f"{repo_id}-attention"
     _check_ids([repo_id] if maps is None else [repo_id, maps_id])
-    check_checkpoint(model)
+    check_checkpoint(folder)
     attention = None if maps is None else check_maps(Path(maps))
     if not dry_run:
         check_login()
 
     with TemporaryDirectory(prefix="hf-attn-push-") as stage:
-        shipments = [stage_model(model, repo_id, Path(stage, "model"), sentence)]
+        shipments = [stage_model(folder, repo_id, Path(stage, "model"), sentence)]
         if attention is not None:
-            shipments.append(stage_maps(attention, maps_id, model, repo_id, Path(stage, "maps")))
+            shipments.append(stage_maps(attention, maps_id, folder, repo_id, Path(stage, "maps")))
         if space:
-            shipments.append(stage_space(model, repo_id, Path(stage, "space")))
+            shipments.append(stage_space(folder, repo_id, Path(stage, "space")))
         for shipment in shipments:
             print(shipment.listing())
-        print(f"left out: {', '.join(left_out(model, shipments[0])) or 'nothing'}")
+        print(f"left out: {', '.join(left_out(folder, shipments[0])) or 'nothing'}")
         if PICTURE not in shipments[0].files:
             print("no picture on the card: give --sentence TEXT for one")
         if dry_run:

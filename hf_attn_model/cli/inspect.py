@@ -164,8 +164,9 @@ def explain(
     model: Model,
     sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="source sentence")],
     word: Annotated[
-        str, typer.Option(metavar="WORD", help="whose attention: a source word (encoder) or a target word")
-    ],
+        str | None,
+        typer.Option(metavar="WORD", help="whose: a source word (encoder) or a target word; default: the last"),
+    ] = None,
     place: Annotated[PlaceName, typer.Option(help="where to look")] = "encoder",
     layer: Annotated[int, typer.Option(metavar="N", help="counted from 0")] = 0,
     head: Annotated[int, typer.Option(metavar="N", help="counted from 0")] = 0,
@@ -175,7 +176,8 @@ def explain(
     """Print every step of attention for one word."""
     check_beams(num_beams)
     checkpoint = open_checkpoint(model)
-    announce(f'Following "{word}" through the {place} of {checkpoint}, layer {layer}, head {head}')
+    followed = "the last word" if word is None else f'"{word}"'
+    announce(f"Following {followed} through the {place} of {checkpoint}, layer {layer}, head {head}")
     from ..view.explain import explain as explain_word
 
     if target is None and place != "encoder":

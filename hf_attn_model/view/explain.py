@@ -22,7 +22,7 @@ def explain(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     source: str,
-    word: str,
+    word: str | None = None,
     *,
     place: str = "encoder",
     layer: int = 0,
@@ -36,7 +36,7 @@ def explain(
         tokenizer: its tokenizer.
         source: the sentence to translate.
         word: whose query to follow: a word of the source for the place "encoder", else a word of the target;
-            or the end mark. If it occurs more than once, its first occurrence.
+            or the end mark. If it occurs more than once, its first occurrence. The last word unless given.
         place: "encoder", "decoder" or "cross".
         layer, head: counted from 0.
         target: the translation; `None` lets the model translate, greedily.
@@ -74,6 +74,7 @@ def explain(
         is_turned=place != "cross" and getattr(model.config, "position_embedding", None) == "rotary",
         **seen,
     )
+    word = _last_word(maps, place) if word is None else word
     return walkthrough.write(word, _find_word(maps, place, word))
 
 
@@ -92,6 +93,13 @@ def _find_attention(model: PreTrainedModel, place: str, layer: int, head: int) -
     if not 0 <= head < found.num_heads:
         raise UserError(f"the {place} has heads 0 to {found.num_heads - 1}, not {head}")
     return found
+
+
+def _last_word(maps: SentenceMaps, place: str) -> str:
+    """Choose the last word that has a letter or a digit, or else the end mark."""
+    rows, _ = maps.sides(place)
+    texts = [word.text for word in rows.words if any(map(str.isalnum, word.text))]
+    return texts[-1] if texts else rows.tokens[-1]
 
 
 def _find_word(maps: SentenceMaps, place: str, word: str) -> list[int]:

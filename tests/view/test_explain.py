@@ -242,3 +242,11 @@ def test_hooks_are_removed(model, tokenizer):
 def test_what_is_not_there_is_refused(model, tokenizer, choice, message):
     with pytest.raises(UserError, match=message):
         explain(model, tokenizer, SOURCE, target=TARGET, **choice)
+
+
+@pytest.mark.parametrize(("source", "word"), [(SOURCE, "blue"), (f"{SOURCE} . ?", "blue"), ("?", "</s>")])
+def test_without_a_word_it_follows_the_last_one(model, tokenizer, source, word):
+    assert explain(model, tokenizer, source) == explain(model, tokenizer, source, word)
+    assert explain(model, tokenizer, source, place="cross", target=TARGET) == explain(
+        model, tokenizer, source, "azul", place="cross", target=TARGET
+    )

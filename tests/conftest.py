@@ -15,10 +15,17 @@ torch.set_num_threads(1)
 PLACE_MARKS = {
     "app": "browser",
     "conformance": "ecosystem",
+    "docs": "train",
     "ecosystem": "ecosystem",
     "test_export_failures": "ecosystem",  # launchers
     "test_generation": "ecosystem",  # every search of transformers
+    "test_compatibility": "train",
+    "test_files": "ecosystem",  # processes of their own, as in the next two
+    "test_process": "ecosystem",
+    "test_public_face": "ecosystem",
     "test_packaging": "ecosystem",  # wheels
+    "test_scripts": "ecosystem",  # Node
+    "test_workflows": "ecosystem",  # linters
     "hub": "hub",
     "test_remote_code": "hub",  # what others load from there
     "training": "train",

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def pytest_collection_modifyitems(items):
         marks = {PLACE_MARKS.get(place) for place in places} | {FIXTURE_MARKS.get(name) for name in item.fixturenames}
         for mark in sorted(marks - {None}):
             item.add_marker(mark)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def textbook_once():
+    """Let `load_corpus` make each split of the textbook once: what it gives cannot be changed."""
+    from hf_attn_model.text import corpora
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpora, "load_textbook", cache(corpora.load_textbook))
+        yield
 
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven"]

@@ -57,7 +57,7 @@ def test_a_second_run_uses_the_trained_model_again(small_demo, capsys, monkeypat
     assert (folder / "model.safetensors").read_bytes() == weights
 
 
-@pytest.mark.parametrize("step", [1, 3])  # before and after the first checkpoint
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])  # before and after the first checkpoint
 def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch, step):
     recipe, folder = small_demo
 

@@ -12,8 +12,8 @@ from hf_attn_model.cli import main
 
 HF_ATTN = [sys.executable, "-m", "hf_attn_model.cli"]
 HEAVY = ("torch", "transformers", "numpy", "datasets", "huggingface_hub")
-MOMENTS = (0.2, 0.7, 1.5, 3.0)  # seconds after the verb has begun
-OTHERS = (0.05, 0.1, 0.4, 1.0, 2.0, 2.5, 4.0, 5.0)
+MOMENTS = (0.2, 1.5)  # seconds after the verb has begun
+OTHERS = (0.05, 0.1, 0.4, 0.7, 1.0, 2.0, 2.5, 3.0, 4.0, 5.0)
 INTERRUPT = """
 import os, signal, sys, threading
 moment, number = float(sys.argv[1]), int(sys.argv[2])

@@ -21,6 +21,7 @@ def assert_same(ours, theirs):
         torch.testing.assert_close(weights, theirs[name], atol=1e-5, rtol=0, msg=name)
 
 
+@pytest.mark.slow
 def test_ddp_equals_one_process(trained, pairs, tmp_path):
     """Stock Trainer under `accelerate launch`: batches of unequal padding, and steps of two batches."""
     start, one, two = tmp_path / "start", tmp_path / "one", tmp_path / "two"

@@ -80,6 +80,7 @@ def test_two_processes_go_on_where_they_were_interrupted(two, name):
     assert history(whole, "loss") != history(two / name, "loss")  # dropout was on
 
 
+@pytest.mark.slow
 def test_the_command_trains_in_several_processes_and_writes_once(small_recipe, tmp_path):
     replace(small_recipe, r_drop=3.0, ema_decay=0.9, muon=True).save(tmp_path)
     command = ("-m", "hf_attn_model.cli", "train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")

@@ -40,7 +40,7 @@ FILM_SUFFIX = ".gif"
 
 ON_PICTURES = ("place", "layer", "head", "subwords")  # what a page shows all of
 MOST_BEAMS = 1000
-A_MODEL = "folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
+A_MODEL = "textbook, the folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
 A_CORPUS = "file, folder, Hub id or textbook:en-es"
 A_GOLD_SET = ".jsonl file of words and links, or textbook:en-es"
 OF_RECIPE = "that of the model's recipe"

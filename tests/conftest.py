@@ -47,11 +47,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def textbook_once():
-    """Let `load_corpus` make each split of the textbook once: what it gives cannot be changed."""
+    """Let `load_corpus` make each split of the textbook once for each of its sizes: what it gives cannot be changed."""
     from hf_attn_model.text import corpora
+    from hf_attn_model.textbook import dataset, load_textbook
+
+    @cache
+    def made(pair, split, size):
+        return load_textbook(pair, split, size=size)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpora, "load_textbook", cache(corpora.load_textbook))
+        patch.setattr(corpora, "load_textbook", lambda pair, split: made(pair, split, dataset.SIZES.get(split)))
         yield
 
 

@@ -11,7 +11,7 @@ from hf_attn_model.cli.renamed import rename
         ("translte m x", "there is no verb translte; did you mean translate"),
         ("xyzzy", "there is no verb xyzzy; hf-attn --help lists them"),
         ("--versoin", "hf-attn knows no option --versoin; did you mean --version?"),
-        ("translate", "translate needs MODEL: folder of a checkpoint"),
+        ("translate", "translate needs MODEL: textbook, the folder of a checkpoint"),
         ("train textbook-en-es", "train needs --out: new folder for the checkpoint"),
         ("translate m --fiel x", "translate knows no option --fiel; did you mean --file?"),
         ("translate m --num x", "translate knows no option --num; did you mean --num-beams?"),

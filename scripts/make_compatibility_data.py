@@ -152,7 +152,7 @@ def keep(folder: Path, out: Path) -> None:
     """Move the data to its place, unless a file tells of this machine."""
     for path in files_of(folder):
         content = path.read_bytes()
-        for trace in (b"/tmp/", b"/work/", b"/root", os.fsencode(Path.home()), os.fsencode(folder)):
+        for trace in (b"/tmp/", b"/home/", os.fsencode(Path.home()), os.fsencode(ROOT), os.fsencode(folder)):
             if trace in content:
                 sys.exit(f"{path.relative_to(folder)} holds {trace.decode()}")
     shutil.rmtree(out, ignore_errors=True)

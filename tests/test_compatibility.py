@@ -241,5 +241,5 @@ def test_the_page_of_a_sentence_holds_the_same_data(data):
 
 def test_the_data_tells_of_no_machine():
     for path, content in contents(DATA).items():
-        for trace in (b"/tmp/", b"/work/", b"/home/", b"/root", os.fsencode(Path.home())):
+        for trace in (b"/tmp/", b"/home/", os.fsencode(Path.home()), os.fsencode(DATA.parents[2])):
             assert trace not in content, path

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from ..checkpoint.checkpoint import TEXTBOOK, TEXTBOOK_FOLDER
+from ..checkpoint import Checkpoint
 from ..errors import UserError
 from ..training.card import PICTURE
 from .dataset import check_maps, stage_maps
@@ -41,7 +41,8 @@ def push(
     Raises:
         UserError: a malformed id, a folder that is no checkpoint or no export, or what the Hub refuses.
     """
-    folder, maps_id = TEXTBOOK_FOLDER if model == TEXTBOOK else Path(model), f"{repo_id}-attention"
+    checkpoint, maps_id = Checkpoint(model), f"{repo_id}-attention"
+    folder = (checkpoint.folder if checkpoint.is_local else None) or Path(model)  # checked below
     _check_ids([repo_id] if maps is None else [repo_id, maps_id])
     check_checkpoint(folder)
     attention = None if maps is None else check_maps(Path(maps))

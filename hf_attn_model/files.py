@@ -13,12 +13,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import psutil
 
-from .errors import UserError
+from .errors import UserError, in_words
 
 UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 LOCK = ".lock"  # in a folder that a process writes to
@@ -91,6 +91,41 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write a JSON value as a text file. Raises `UserError` where that cannot be."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def reading(path: str | os.PathLike, advice: str = "") -> Iterator[None]:
+    """Turn whatever is raised while a user's file is read into a `UserError` that names the file.
+
+    Args:
+        path: the file, or what it is called.
+        advice: ends the message, such as "; export again into another folder".
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}{advice}") from error
+    except Exception as error:  # what libraries raise over a damaged file is not foreseeable
+        raise UserError(f"{path} is damaged: {in_words(error) or type(error).__name__}{advice}") from error
+
+
+def read_json(path: str | os.PathLike, advice: str = "") -> dict[str, Any]:
+    """Read a JSON object. Raises `UserError` where there is none, with `advice` at its end."""
+    with reading(path, advice):
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged: it holds no JSON object{advice}")
+    return value
+
+
+def within(folder: str | os.PathLike, name: str) -> Path:
+    """Find a file by the name that another file of its folder gives. Raises `UserError` for one outside the folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name or not path.parts:
+        raise UserError(f"{folder} names a file that does not lie in it: {name!r}")
+    return Path(folder, *path.parts)
 
 
 def digest(file: IO[bytes]) -> tuple[int, str]:

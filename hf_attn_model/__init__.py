@@ -4,12 +4,13 @@ Importing this package teaches transformers' Auto classes the model type `hf_att
 already, else when it is. Names are loaded when they are used: `import hf_attn_model` itself takes no time.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import _moved, _registration
+from ._lazy import lazy_names
 
 if TYPE_CHECKING:  # what the table below says, for type checkers and editors
+    from ._version import __version__ as __version__
     from .alignment import align, read_gold
     from .attention import (
         SentenceMaps,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # what the table below says, for type checkers and editors
     from .view import explain, plot_attention, write_page
 
 _HOMES = {
+    "_version": ("__version__",),
     "alignment": ("align", "read_gold"),
     "attention": ("SentenceMaps", "intervene", "merge_words", "record_attention", "teacher_forced_attention"),
     "checkpoint": ("AlignmentConfig", "Checkpoint", "load_translator"),
@@ -47,7 +49,6 @@ _HOMES = {
     "translation": ("translate",),
     "view": ("explain", "plot_attention", "write_page"),
 }
-_HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AlignmentConfig",
@@ -82,29 +83,7 @@ __all__ = [
     "write_page",
 ]
 
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
 _registration.register_when_loaded()
 _moved.find_old_modules()
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its room, or look the version up."""
-    if name == "__version__":
-        return _version()
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-    globals()[name] = found
-    return found
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("hf-attn-model")
-    except PackageNotFoundError:  # the files alone, as in a Space: pyproject.toml, with the number, is not among them
-        return "0+unknown"
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -8,50 +8,48 @@ is learnt (`AttentionCallback`), and the metric (`compute_translation_metrics`, 
 The names below are loaded when they are asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .averaging import average_checkpoints as average_checkpoints
-    from .averaging import choose_checkpoints as choose_checkpoints
-    from .callbacks.attention import AttentionCallback as AttentionCallback
-    from .callbacks.average import AverageCallback as AverageCallback
-    from .callbacks.ema import EMACallback as EMACallback
-    from .callbacks.ema import load_ema as load_ema
-    from .metrics import compute_translation_metrics as compute_translation_metrics
-    from .metrics import load_translation_metric as load_translation_metric
-    from .mixins import EMAEvaluation as EMAEvaluation
-    from .mixins import TokenBatches as TokenBatches
-    from .regularise import duplicate_batch as duplicate_batch
-    from .regularise import word_dropout as word_dropout
-    from .smoothed_loss import SmoothedLoss as SmoothedLoss
-    from .trainer import TranslationTrainer as TranslationTrainer
+    from .averaging import average_checkpoints, choose_checkpoints
+    from .callbacks.attention import AttentionCallback
+    from .callbacks.average import AverageCallback
+    from .callbacks.ema import EMACallback, load_ema
+    from .metrics import compute_translation_metrics, load_translation_metric
+    from .mixins import EMAEvaluation, TokenBatches
+    from .regularise import duplicate_batch, word_dropout
+    from .smoothed_loss import SmoothedLoss
+    from .trainer import TranslationTrainer
 
 _HOMES = {
-    "AttentionCallback": "callbacks.attention",
-    "AverageCallback": "callbacks.average",
-    "EMACallback": "callbacks.ema",
-    "EMAEvaluation": "mixins",
-    "SmoothedLoss": "smoothed_loss",
-    "TokenBatches": "mixins",
-    "TranslationTrainer": "trainer",
-    "average_checkpoints": "averaging",
-    "choose_checkpoints": "averaging",
-    "compute_translation_metrics": "metrics",
-    "duplicate_batch": "regularise",
-    "load_ema": "callbacks.ema",
-    "load_translation_metric": "metrics",
-    "word_dropout": "regularise",
+    "averaging": ("average_checkpoints", "choose_checkpoints"),
+    "callbacks.attention": ("AttentionCallback",),
+    "callbacks.average": ("AverageCallback",),
+    "callbacks.ema": ("EMACallback", "load_ema"),
+    "metrics": ("compute_translation_metrics", "load_translation_metric"),
+    "mixins": ("EMAEvaluation", "TokenBatches"),
+    "regularise": ("duplicate_batch", "word_dropout"),
+    "smoothed_loss": ("SmoothedLoss",),
+    "trainer": ("TranslationTrainer",),
 }
 
-__all__ = [*_HOMES]
+__all__ = [
+    "AttentionCallback",
+    "AverageCallback",
+    "EMACallback",
+    "EMAEvaluation",
+    "SmoothedLoss",
+    "TokenBatches",
+    "TranslationTrainer",
+    "average_checkpoints",
+    "choose_checkpoints",
+    "compute_translation_metrics",
+    "duplicate_batch",
+    "load_ema",
+    "load_translation_metric",
+    "word_dropout",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

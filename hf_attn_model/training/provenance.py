@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 
-from .. import __version__
+from .._version import __version__
 
 PACKAGE = Path(__file__).parents[1]
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")

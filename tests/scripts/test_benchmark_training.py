@@ -2,7 +2,7 @@
 
 import os
 
-from benchmark_training import in_own_process, memory_table, speed_table
+from benchmarks.training import in_own_process, memory_table, speed_table
 
 
 def result(speed, padding=0.25, memory=700.0):

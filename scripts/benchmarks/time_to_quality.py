@@ -5,8 +5,8 @@ kept at the minutes and scored when the training is over, so that neither costs 
 learning rate, at the last minute: for the score of a shorter one, run it as one of its own. What OUT holds already is
 not done again; `OUT/results.jsonl` has all scores with their signatures.
 
-    python scripts/time_to_quality.py tatoeba-en-es corpus=data/tatoeba_en-es --minutes 10 20 30 --out OUT
-    python scripts/time_to_quality.py tatoeba-en-es corpus=data/tatoeba_en-es --minutes 10 --only ours --out OUT
+    python scripts/benchmarks/time_to_quality.py tatoeba-en-es corpus=DATA --minutes 10 20 30 --out OUT
+    python scripts/benchmarks/time_to_quality.py tatoeba-en-es corpus=DATA --minutes 10 --only ours --out OUT
 """
 
 import argparse

@@ -3,8 +3,8 @@
 Heads, rules, least weights and ways to unite two directions are chosen on the development set; the table is about the
 test set. eflomal learns from the training pairs and from the gold sentences, without their links.
 
-    python scripts/benchmark_alignment.py runs/textbook-en-es --train textbook:en-es
-    python scripts/benchmark_alignment.py runs/tatoeba-en-es --reverse runs/tatoeba-es-en --train data/tatoeba_en-es \\
+    python scripts/benchmarks/alignment.py runs/textbook-en-es --train textbook:en-es
+    python scripts/benchmarks/alignment.py runs/tatoeba-en-es --reverse runs/tatoeba-es-en --train data/tatoeba_en-es \\
         --dev data/gold_align/en-es.dev.jsonl.gz --test data/gold_align/l2f_golden_en-es_100.jsonl.gz
 """
 

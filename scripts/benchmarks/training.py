@@ -4,8 +4,8 @@ Tokens are real ones of source and target, without padding. Every contender trai
 of the corpus, in a process of its own, for some seconds in each round; contenders take turns, medians are compared.
 `--loss` instead compares what one training step adds to memory at a vocabulary of 32,000, all on the same batch.
 
-    python scripts/benchmark_training.py data/tatoeba_en-es --size small
-    python scripts/benchmark_training.py data/tatoeba_en-es --size base --loss --rounds 1
+    python scripts/benchmarks/training.py data/tatoeba_en-es --size small
+    python scripts/benchmarks/training.py data/tatoeba_en-es --size base --loss --rounds 1
 """
 
 import argparse

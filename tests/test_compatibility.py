@@ -102,7 +102,11 @@ def test_it_translates_alike(data):
 def test_it_scores_alike_and_its_card_keeps_what_is_known_of_the_training(data):
     scores = json.loads(hf_attn("evaluate", "translator").partition("\n")[2])
     expected = read_json(EXPECTED / "scores.json")
-    assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    for name, value in expected.items():
+        if isinstance(value, str):  # a signature, but for the version of sacreBLEU at its end
+            assert scores[name].partition("|version:")[0] == value.partition("|version:")[0]
+        else:
+            assert scores[name] == pytest.approx(value, abs=1e-9)
     card, manifest = Path("translator", "README.md").read_text("utf-8"), read_json(Path("translator", "manifest.json"))
     digest = manifest["data"]["train"]["sha256"][:16]
     for fact in (manifest["sessions"][0]["command"], f"{manifest['tokens']:,}", f"{manifest['steps']:,}", digest):

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from alignment.handmade import make_attention, make_gold, point_at
+from small_alignments import make_attention, make_gold, point_at
 
 from hf_attn_model.alignment.heads import (
     choose_alignment_config,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from alignment.handmade import make_attention, make_gold, point_at
+from small_alignments import make_attention, make_gold, point_at
 
 from hf_attn_model.alignment.heads import profile_heads
 from hf_attn_model.alignment.links import diagonal_links, to_pairs

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from alignment.handmade import make_attention
+from small_alignments import make_attention
 
 from hf_attn_model.alignment.links import link_words
 from hf_attn_model.checkpoint import Checkpoint

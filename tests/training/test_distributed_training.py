@@ -6,11 +6,11 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import replicas
 import torch
 from ecosystem.launch import history, launch
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, IterableDataset, Sampler
-from training import replicas
 from transformers import AutoModelForSeq2SeqLM
 
 from hf_attn_model.text.batch_stream import TokenBatchStream

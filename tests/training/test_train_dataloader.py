@@ -4,11 +4,11 @@ from collections import Counter
 from itertools import islice
 
 import pytest
+import replicas
 import torch
 from datasets import Dataset
 from ecosystem.launch import history
 from safetensors.torch import load_file
-from training import replicas
 
 from hf_attn_model.errors import UserError
 

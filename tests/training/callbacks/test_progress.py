@@ -61,6 +61,7 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_one_bar_shows_the_same(small_recipe, tmp_path, monkeypatch):
     recipe = replace(small_recipe, training=small_recipe.training | {"disable_tqdm": False})
     monkeypatch.setattr("sys.stdout", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", "211")
     training.train(recipe, tmp_path / "run")
     *_, last = terminal.getvalue().rstrip().split("\r")
     assert re.search(rf"Epoch 0\.71: 100%.*24/24 \[.*steps/s, {NUMBERS}\]", last)

@@ -6,7 +6,7 @@ import torch
 from families import eager_weights
 from safetensors.torch import load_file
 from small_trainings import assert_same, make_training
-from training.parts.models import build
+from stock_models import build
 from transformers import AutoModelForSeq2SeqLM
 
 from hf_attn_model.alignment.pairs import Pair

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from small_trainings import assert_same, make_training
-from training.parts.models import build
+from stock_models import build
 from transformers import AutoModelForSeq2SeqLM, MarianMTModel, Seq2SeqTrainer
 
 from hf_attn_model.training.averaging import average_checkpoints, choose_checkpoints

@@ -2,7 +2,7 @@
 
 import pytest
 from small_trainings import make_training
-from training.parts.models import build
+from stock_models import build
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.training.callbacks.divergence import DivergenceCallback

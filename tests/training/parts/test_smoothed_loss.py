@@ -4,8 +4,8 @@ import families
 import pytest
 import torch
 from small_trainings import make_training
+from stock_models import build
 from torch.nn.functional import cross_entropy
-from training.parts.models import build
 from transformers.modeling_outputs import Seq2SeqLMOutput
 from transformers.trainer_pt_utils import LabelSmoother
 

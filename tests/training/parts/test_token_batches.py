@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from safetensors.torch import load_file
 from small_trainings import PAIRS, StopAt, Stopped, assert_same, make_training
-from training.parts.models import build
+from stock_models import build
 from transformers import Seq2SeqTrainer
 
 from hf_attn_model.errors import UserError

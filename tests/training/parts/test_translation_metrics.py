@@ -5,7 +5,7 @@ import pytest
 import sacrebleu
 from datasets import Dataset
 from small_trainings import make_training
-from training.parts.models import build
+from stock_models import build
 from transformers import EvalPrediction
 
 from hf_attn_model.errors import UserError

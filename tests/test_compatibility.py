@@ -7,6 +7,7 @@ processors, numbers are compared to 1e-5; `--check` compares bit for bit, on one
 import base64
 import gzip
 import json
+import re
 import os
 import shutil
 import subprocess
@@ -103,8 +104,8 @@ def test_it_scores_alike_and_its_card_keeps_what_is_known_of_the_training(data):
     scores = json.loads(hf_attn("evaluate", "translator").partition("\n")[2])
     expected = read_json(EXPECTED / "scores.json")
     for name, value in expected.items():
-        if isinstance(value, str):  # a signature, but for the version of sacreBLEU at its end
-            assert scores[name].partition("|version:")[0] == value.partition("|version:")[0]
+        if isinstance(value, str):  # a signature, but for the versions in it
+            assert re.sub(r":\d[\d.]+", "", scores[name]) == re.sub(r":\d[\d.]+", "", value)
         else:
             assert scores[name] == pytest.approx(value, abs=1e-9)
     card, manifest = Path("translator", "README.md").read_text("utf-8"), read_json(Path("translator", "manifest.json"))

@@ -7,8 +7,8 @@ processors, numbers are compared to 1e-5; `--check` compares bit for bit, on one
 import base64
 import gzip
 import json
-import re
 import os
+import re
 import shutil
 import subprocess
 import sys

@@ -1,5 +1,6 @@
-"""What several rooms test with: a small corpus, its recipe, a translator trained on it, and a browser."""
+"""What several rooms test with: a small corpus, its recipe, a translator trained on it, a browser and a Hub."""
 
+import gc
 import json
 import os
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from browsing import launch_chromium
+from hub.server import Hub
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
 torch.set_num_threads(1)
@@ -43,6 +45,12 @@ def pytest_collection_modifyitems(items):
         marks = {PLACE_MARKS.get(place) for place in places} | {FIXTURE_MARKS.get(name) for name in item.fixturenames}
         for mark in sorted(marks - {None}):
             item.add_marker(mark)
+
+
+def pytest_collection_finish():
+    """Trainer collects garbage after every training: nothing of what is loaded by now ever is."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -126,3 +134,10 @@ def browser():
     """Chromium, or a skipped test."""
     with launch_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """The Hub of all processes that `processes` starts."""
+    with Hub() as hub:
+        yield hub

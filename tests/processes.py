@@ -36,7 +36,8 @@ class Process:
 
     Args:
         argv: what follows `python` on a command line: `-m NAME ...`, `-c PROGRAM ...` or `SCRIPT ...`.
-        env, cwd: of the process; by default those of this one.
+        env: variables besides those of this process.
+        cwd: its folder; by default that of this process.
         stdin, stdout, stderr: file descriptors, or files that have one; /dev/null by default.
         bare: without Hugging Face's packages.
 
@@ -47,7 +48,7 @@ class Process:
 
     def __init__(self, *argv, env=None, cwd=None, stdin=None, stdout=None, stderr=None, bare=False):
         request = {"argv": [str(word) for word in argv], "cwd": str(cwd or os.getcwd())}
-        request["env"] = dict(os.environ if env is None else env)
+        request["env"] = environment() | {name: str(value) for name, value in (env or {}).items()}
         told, tell = os.pipe()
         self._told, self.returncode = open(told), None  # noqa: SIM115
         with tempfile.TemporaryFile() as file, open(os.devnull, "r+b") as null:
@@ -92,8 +93,29 @@ def hf_attn(*typed, **options):
 def hub_socket():
     """The socket for a Hub of ours, bound to a port of this machine, on which nobody listens yet."""
     found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     found.bind(("127.0.0.1", 0))
     return found
+
+
+@cache
+def hub_url():
+    return "http://{}:{}".format(*hub_socket().getsockname())
+
+
+@cache
+def home():
+    """An empty folder, for as long as this process runs."""
+    folder = tempfile.mkdtemp(prefix="processes-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def environment():
+    """The variables of this process, but for those by which it finds a Hub and what it has of it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(("HF_", "HTTP"))}
+    inherited |= {"HF_HOME": home(), "HF_ENDPOINT": hub_url()}
+    return inherited | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*"}
 
 
 def forker(bare):
@@ -104,16 +126,10 @@ def forker(bare):
 @cache
 def start():
     """Start both processes that fork, the second being a fork of the first; they end with this one."""
-    home = tempfile.mkdtemp(prefix="processes-")
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    host, port = hub_socket().getsockname()
-    env = {name: value for name, value in os.environ.items() if not name.upper().startswith(("HF_", "HTTP"))}
-    env |= {"HF_HOME": home, "HF_ENDPOINT": f"http://{host}:{port}", "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "*"}
-    env |= {"OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     (ours, bare), (ours_too, warm) = socket.socketpair(), socket.socketpair()
     fds = bare.fileno(), warm.fileno()
     program = [sys.executable, __file__, *map(str, fds)]
-    running = subprocess.Popen(program, env=env, pass_fds=fds, stdin=subprocess.DEVNULL)
+    running = subprocess.Popen(program, env=environment(), pass_fds=fds, stdin=subprocess.DEVNULL)
     bare.close()
     warm.close()
     return ours, ours_too, running
@@ -177,7 +193,8 @@ def become(request, stdin, stdout, stderr, tell):
 def open_streams(encoding):
     def stream(number, mode, errors):
         binary = open(number, mode, closefd=False)  # noqa: SIM115
-        return io.TextIOWrapper(binary, encoding, errors, line_buffering=number == 2)
+        is_flushed = number == 2 or bool(os.environ.get("PYTHONUNBUFFERED"))
+        return io.TextIOWrapper(binary, encoding, errors, line_buffering=is_flushed)
 
     sys.stdin = sys.__stdin__ = stream(0, "rb", "strict")
     sys.stdout = sys.__stdout__ = stream(1, "wb", "strict")

@@ -15,7 +15,7 @@ test: .venv/test node_modules/.installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
 
 # Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
 quick: .venv/test

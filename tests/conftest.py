@@ -25,6 +25,7 @@ PLACE_MARKS = {
     "test_compatibility": "train",
     "test_files": "ecosystem",  # processes of their own, as in the next two
     "test_process": "ecosystem",
+    "test_processes": "ecosystem",
     "test_public_face": "ecosystem",
     "test_packaging": "ecosystem",  # wheels
     "test_scripts": "ecosystem",  # Node
@@ -51,6 +52,14 @@ def pytest_collection_finish():
     """Trainer collects garbage after every training: nothing of what is loaded by now ever is."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk():
+    """What a process leaves when it ends needs no fsync, and no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -112,9 +121,9 @@ training: {{max_steps: {max_steps}, eval_steps: {eval_steps}, logging_steps: 4, 
     return load_recipe(str(path))
 
 
-@pytest.fixture
-def small_recipe(corpus, tmp_path):
-    return make_recipe(corpus, tmp_path)
+@pytest.fixture(scope="session")
+def small_recipe(corpus, tmp_path_factory):
+    return make_recipe(corpus, tmp_path_factory.mktemp("recipe"))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """Processes of their own that need not import torch and transformers again: they are forked from one that has.
 
-`python(...)` takes the arguments of `subprocess.run([sys.executable, ...])` and ends as that does. What it runs begins as
-Python begins it, with streams, arguments, environment, folder, signals and `__main__` of its own; neither hf_attn_model
-nor datasets has been imported. Only what other packages read from the environment when they are imported is the same
-for all: `HF_HOME` is an empty folder, `HF_ENDPOINT` a port of this machine, `HUB`, where nobody listens until a test does.
+`python(...)` takes what stands behind `python` on a command line, and ends as that does: what it runs finds streams,
+arguments, environment, folder, signals and `__main__` of its own, and neither hf_attn_model nor datasets imported. Only
+what other packages read from the environment when they are imported is the same for all: the cache of the Hub begins
+empty, and the Hub is at `hub_url()` on this machine, where nobody listens until a test does.
 
-What is about the start of Python itself, or about the order of imports, takes `bare=True`, where none of Hugging Face's
-packages is imported, or no help from here.
+What is about the start of Python itself starts it; what is about the order of imports takes `bare=True`, where none of
+Hugging Face's packages is imported.
 """
 
 import atexit
@@ -27,7 +27,13 @@ import types
 from functools import cache
 
 BARE = ("torch", "numpy", "pandas", "pyarrow", "sympy", "torch.distributed.tensor", "torch._dynamo")
-WARM = ("transformers.models.auto.modeling_auto", "transformers.training_args_seq2seq", "accelerate", "peft", "sacrebleu")
+WARM = (
+    "transformers.models.auto.modeling_auto",
+    "transformers.training_args_seq2seq",
+    "accelerate",
+    "peft",
+    "sacrebleu",
+)
 GIVEN = 5  # file descriptors of a request: the request itself, standard streams, and where to tell what becomes of it
 
 

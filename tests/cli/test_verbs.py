@@ -26,7 +26,8 @@ def sentences_file(tmp_path):
 
 def test_train_evaluate_and_the_card(small_recipe, tmp_path, hf_attn, corpus):
     folder = tmp_path / "run"
-    recipe = tmp_path / "counting.yaml"
+    small_recipe.save(tmp_path)
+    recipe = tmp_path / "recipe.yaml"
     assert hf_attn("train", recipe, "training.max_steps=8", "--out", folder)[0] == 0
     assert json.loads((folder / "manifest.json").read_text())["steps"] == 8
 

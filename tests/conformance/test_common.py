@@ -5,6 +5,8 @@ A test that cannot apply to a model outside transformers stands in the class bel
 
 import unittest
 import warnings
+from contextlib import nullcontext
+from unittest import mock
 
 import pytest
 from conformance.model_tester import AttnModelTester
@@ -61,6 +63,15 @@ class AttnModelTest(
     )
     def test_generation_tester_mixin_inheritance(self):
         super().test_generation_tester_mixin_inheritance()
+
+    @pytest.mark.slow  # one batch is learnt by heart by each of our builds in tests/model/test_modeling_attn.py
+    def test_training_overfit(self):
+        super().test_training_overfit()
+
+    def test_bc_torch_dtype(self):
+        """Every parameter is a subtest, of which pytest makes 1,500 reports in 5 s; here the first that fails tells."""
+        with mock.patch.object(self, "subTest", return_value=nullcontext()):
+            super().test_bc_torch_dtype()
 
     def _create_text_training_batch(self, batch_size, seq_length, vocab_size):
         """Make a batch from which the target follows after the one source token that the test later prompts with."""

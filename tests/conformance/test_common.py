@@ -5,8 +5,6 @@ A test that cannot apply to a model outside transformers stands in the class bel
 
 import unittest
 import warnings
-from contextlib import nullcontext
-from unittest import mock
 
 import pytest
 from conformance.model_tester import AttnModelTester
@@ -68,10 +66,9 @@ class AttnModelTest(
     def test_training_overfit(self):
         super().test_training_overfit()
 
+    @pytest.mark.slow  # it writes 3,000 tensors as text; `dtype` is tried in tests/model/test_modeling_attn.py
     def test_bc_torch_dtype(self):
-        """Every parameter is a subtest, of which pytest makes 1,500 reports in 5 s; here the first that fails tells."""
-        with mock.patch.object(self, "subTest", return_value=nullcontext()):
-            super().test_bc_torch_dtype()
+        super().test_bc_torch_dtype()
 
     def _create_text_training_batch(self, batch_size, seq_length, vocab_size):
         """Make a batch from which the target follows after the one source token that the test later prompts with."""

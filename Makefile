@@ -10,6 +10,7 @@ export GOMP_SPINCOUNT = 1000
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
+# Python may keep what it compiles, whatever the shell says: dozens of tests start it.
 test: .venv/test node_modules/.installed
 	scripts/install_chromium.sh
 	.venv/bin/ruff check .

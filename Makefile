@@ -10,12 +10,13 @@ export GOMP_SPINCOUNT = 1000
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
+# Python may keep what it compiles, whatever the shell says: dozens of tests start it.
 test: .venv/test node_modules/.installed
 	scripts/install_chromium.sh
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
 
 # Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
 quick: .venv/test

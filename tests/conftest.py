@@ -1,5 +1,6 @@
-"""What several rooms test with: a small corpus, its recipe, a translator trained on it, and a browser."""
+"""What several rooms test with: a small corpus, its recipe, a translator trained on it, a browser and a Hub."""
 
+import gc
 import json
 import os
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from browsing import launch_chromium
+from hub.server import Hub
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
 torch.set_num_threads(1)
@@ -23,6 +25,7 @@ PLACE_MARKS = {
     "test_compatibility": "train",
     "test_files": "ecosystem",  # processes of their own, as in the next two
     "test_process": "ecosystem",
+    "test_processes": "ecosystem",
     "test_public_face": "ecosystem",
     "test_packaging": "ecosystem",  # wheels
     "test_scripts": "ecosystem",  # Node
@@ -43,6 +46,20 @@ def pytest_collection_modifyitems(items):
         marks = {PLACE_MARKS.get(place) for place in places} | {FIXTURE_MARKS.get(name) for name in item.fixturenames}
         for mark in sorted(marks - {None}):
             item.add_marker(mark)
+
+
+def pytest_collection_finish():
+    """Trainer collects garbage after every training: nothing of what is loaded by now ever is."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk():
+    """What a process leaves when it ends needs no fsync, and no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,9 +121,9 @@ training: {{max_steps: {max_steps}, eval_steps: {eval_steps}, logging_steps: 4, 
     return load_recipe(str(path))
 
 
-@pytest.fixture
-def small_recipe(corpus, tmp_path):
-    return make_recipe(corpus, tmp_path)
+@pytest.fixture(scope="session")
+def small_recipe(corpus, tmp_path_factory):
+    return make_recipe(corpus, tmp_path_factory.mktemp("recipe"))
 
 
 @pytest.fixture(scope="session")
@@ -126,3 +143,10 @@ def browser():
     """Chromium, or a skipped test."""
     with launch_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """The Hub of all processes that `processes` starts."""
+    with Hub() as hub:
+        yield hub

@@ -3,12 +3,14 @@
 import re
 from datetime import datetime
 from html.parser import HTMLParser
+from weakref import WeakSet
 
 import numpy as np
 
 from hf_attn_model.attention.words import merge_words
 
 SPECIALS = ("keep", "column", "drop")
+STOPPED = WeakSet()  # pages on which time does not pass
 
 
 class Reader(HTMLParser):
@@ -109,6 +111,12 @@ def stop_the_clock(page):
     """Let time pass on a page only by `page.clock.run_for(milliseconds)`: frames and intervals, too."""
     page.clock.install(time=datetime(2026, 1, 1))
     page.clock.pause_at(datetime(2026, 1, 2))
+    STOPPED.add(page)
+
+
+def is_stopped(page):
+    """Whether time does not pass by itself any more, whatever the page shows next."""
+    return page in STOPPED
 
 
 def choose(page, name, value):

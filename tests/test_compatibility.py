@@ -10,8 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from make_compatibility_data import EXPORTS, TRAINING, courses, hf_attn, overrides, page_blocks, resume
+from processes import python
 from safetensors.torch import load_file
 
 from hf_attn_model import Checkpoint, load_translator, open_maps
@@ -31,8 +30,9 @@ import sys
 sys.modules["hf_attn_model"] = None  # importing it fails, as where it is not installed
 import json
 import torch
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, dynamic_module_utils
 
+dynamic_module_utils.HF_MODULES_CACHE = sys.argv[1] + ".modules"  # there are no modules of checkpoints yet
 model = AutoModelForSeq2SeqLM.from_pretrained("translator", trust_remote_code=True).eval()
 tokenizer = AutoTokenizer.from_pretrained("translator", trust_remote_code=True)
 pairs = [json.loads(line) for line in open("corpus/test.jsonl", encoding="utf-8")]
@@ -81,13 +81,7 @@ def test_a_checkpoint_computes_the_same_logits(data):
 
 
 def test_the_code_in_a_checkpoint_computes_the_same_logits_without_the_package(data, tmp_path):
-    environment = {"HF_MODULES_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": "", "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_PACKAGE, str(tmp_path / "logits.pt")],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+    done = python("-c", WITHOUT_PACKAGE, tmp_path / "logits.pt")
     assert done.returncode == 0, done.stderr
     assert_logits(torch.load(tmp_path / "logits.pt"))
 

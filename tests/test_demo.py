@@ -1,6 +1,8 @@
 """The main job from end to end, with a model and a corpus small enough for a test."""
 
+import io
 import json
+from contextlib import redirect_stdout
 
 import pytest
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
@@ -14,27 +16,36 @@ from hf_attn_model.textbook import dataset
 from hf_attn_model.training import train as training
 
 
-@pytest.fixture
-def small_demo(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SIZES", {"train": 97, "dev": 13, "test": 17})
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The file of a small recipe."""
     sizes = {"d_model": 22, "encoder_layers": 1, "decoder_layers": 1, "max_position_embeddings": 512}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
     training = {"max_steps": 4, "eval_steps": 2, "bf16": "false"}
     overrides = [f"model.{key}={value}" for key, value in (sizes | heads).items()]
     overrides += [f"training.{key}={value}" for key, value in training.items()]
     recipe = load_recipe("textbook-en-es", ["name=small", "vocab_size=400", *overrides])
-    (tmp_path / "recipe").mkdir()
-    recipe.save(tmp_path / "recipe")
-    return str(tmp_path / "recipe" / "recipe.yaml"), tmp_path / "demo"
+    folder = tmp_path_factory.mktemp("recipe")
+    recipe.save(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "SIZES", {"train": 97, "dev": 13, "test": 5})
+        yield str(folder / "recipe.yaml")
 
 
-def test_leaves_everything_that_can_be_looked_at(small_demo, capsys):
-    recipe, folder = small_demo
-    run_demo(recipe, str(folder))
-    out = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def made(recipe, tmp_path_factory):
+    """The folder of a demo, and what it said."""
+    folder = tmp_path_factory.mktemp("made") / "demo"
+    with redirect_stdout(io.StringIO()) as said:
+        run_demo(recipe, str(folder))
+    return folder, said.getvalue()
+
+
+def test_leaves_everything_that_can_be_looked_at(made):
+    folder, out = made
     assert AutoModelForSeq2SeqLM.from_pretrained(folder).config.vocab_size == len(AutoTokenizer.from_pretrained(folder))
     scores = json.loads((folder / "evaluation.json").read_text())
-    assert scores["sentences"] == 17
+    assert scores["sentences"] == 5
     assert f"{scores['exact_match']:.2f} %" in (folder / "README.md").read_text()
     sources = [record.source for record in open_maps(folder / "maps")]
     assert sources[:3] == ["The ball is blue", "The black cat drank the milk", "I love my dog"]
@@ -47,9 +58,8 @@ def test_leaves_everything_that_can_be_looked_at(small_demo, capsys):
     assert "Try next" in out
 
 
-def test_a_second_run_uses_the_trained_model_again(small_demo, capsys, monkeypatch):
-    recipe, folder = small_demo
-    run_demo(recipe, str(folder))
+def test_a_second_run_uses_the_trained_model_again(recipe, made, capsys, monkeypatch):
+    folder, _ = made
     weights = (folder / "model.safetensors").read_bytes()
     monkeypatch.setattr(training, "TranslationTrainer", None)
     run_demo(recipe, str(folder))
@@ -58,8 +68,8 @@ def test_a_second_run_uses_the_trained_model_again(small_demo, capsys, monkeypat
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])  # before and after the first checkpoint
-def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch, step):
-    recipe, folder = small_demo
+def test_an_interrupted_training_is_taken_up(recipe, tmp_path, monkeypatch, step):
+    folder = tmp_path / "demo"
 
     def stop(self, *args, **kwargs):
         if self.state.global_step == step:
@@ -76,8 +86,8 @@ def test_an_interrupted_training_is_taken_up(small_demo, monkeypatch, step):
     assert [session["first_step"] for session in sessions] == ([0, 2] if step == 3 else [0])
 
 
-def test_a_folder_of_another_recipe_is_left_alone(small_demo, tmp_path):
-    recipe, folder = small_demo
+def test_a_folder_of_another_recipe_is_left_alone(recipe, tmp_path):
+    folder = tmp_path / "demo"
     folder.mkdir()
     load_recipe("textbook-en-zh").save(folder)
     with pytest.raises(UserError, match="another recipe"):

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from processes import python
 
 ROOT = Path(__file__).parent.parent
 USE = """
@@ -62,22 +63,15 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path):
     assert {Path(name).suffix for name in packed} == kinds
 
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", USE, str(tmp_path / "installed"), declared_version()],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=elsewhere,
-    )
+    elsewhere = {"PYTHONPATH": tmp_path / "installed", "HOME": tmp_path, "PATH": ""}
+    done = python("-c", USE, tmp_path / "installed", declared_version(), cwd=tmp_path, env=elsewhere)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("place", ["an environment", "a folder"])
 def test_the_version_is_that_of_the_installed_package_and_of_files_alone_unknown(place):
-    command = [sys.executable, "-c", VERSION, place]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    assert printed == {"an environment": declared_version(), "a folder": "0+unknown"}[place]
+    done = python("-c", VERSION, place, cwd=ROOT)
+    assert done.stdout.strip() == {"an environment": declared_version(), "a folder": "0+unknown"}[place], done.stderr
 
 
 def test_the_version_stands_in_pyproject_alone():

@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import pytest
+from processes import python
 
 import hf_attn_model
 from hf_attn_model import _moved
@@ -21,14 +22,9 @@ assert type(AutoModel.from_config(config)).__name__ == "AttnModel"
 AUTO = "from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM\n"
 
 
-def python(program):
-    done = subprocess.run([sys.executable, "-W", "error::ImportWarning", "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def test_importing_the_package_imports_nothing_heavy():
-    assert python(f"import sys, hf_attn_model\nprint({HEAVY})") == "[]"
+    command = [sys.executable, "-c", f"import sys, hf_attn_model\nprint({HEAVY})"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +39,9 @@ def test_importing_the_package_imports_nothing_heavy():
     ids=["the package first", "the name of transformers first", "its classes first", "the model itself first"],
 )
 def test_the_auto_classes_know_the_model_in_every_order_of_imports(program):
-    python(program)
+    known = "import sys, warnings\nassert not {'transformers', 'hf_attn_model'} & set(sys.modules)\n"
+    done = python("-c", f"{known}warnings.simplefilter('error', ImportWarning)\n{program}", bare=True)
+    assert done.returncode == 0, done.stderr
 
 
 WORKERS = """
@@ -66,7 +64,7 @@ if __name__ == "__main__":
 def test_spawned_workers_know_the_model(tmp_path):
     script = tmp_path / "workers.py"
     script.write_text(WORKERS)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    done = python(script)
     assert done.stdout == "AttnForConditionalGeneration\n", done.stderr
 
 

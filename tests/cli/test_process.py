@@ -1,5 +1,6 @@
 """The process around a verb: signals at any moment, any locale, what is imported, what is printed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,13 +8,14 @@ import sys
 import time
 
 import pytest
+from processes import Process, hf_attn
 
 from hf_attn_model.cli import main
 
 HF_ATTN = [sys.executable, "-m", "hf_attn_model.cli"]
 HEAVY = ("torch", "transformers", "numpy", "datasets", "huggingface_hub")
-MOMENTS = (0.2, 1.5)  # seconds after the verb has begun
-OTHERS = (0.05, 0.1, 0.4, 0.7, 1.0, 2.0, 2.5, 3.0, 4.0, 5.0)
+MOMENTS = (0.2, 0.7)  # seconds after the verb has begun: Python imports
+OTHERS = (0.05, 0.1, 0.4, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 INTERRUPT = """
 import os, signal, sys, threading
 moment, number = float(sys.argv[1]), int(sys.argv[2])
@@ -26,7 +28,7 @@ sys.exit(main())
 
 
 def run(*typed, **environment):
-    """Run `hf-attn` in a process of its own; returns the finished process, its output as bytes."""
+    """Start Python anew for `hf-attn`; returns the finished process, its output as bytes."""
     return subprocess.run([*HF_ATTN, *typed], capture_output=True, env=os.environ | environment, timeout=300)
 
 
@@ -52,6 +54,20 @@ def test_a_signal_at_any_moment_is_one_line(translator_folder, many, moment, num
     *before, last = done.stderr.splitlines()
     assert last == f"hf-attn: {word}"
     assert all(line.startswith("Translating") for line in before)
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "status"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
+def test_a_signal_to_a_verb_at_work_is_one_line(many, number, word, status):
+    told, tell = os.pipe()
+    working = Process("-m", "hf_attn_model.cli", "translate", "textbook", "--file", many, stderr=tell)
+    os.close(tell)
+    with open(told) as stderr:
+        assert stderr.readline().startswith("Translating")
+        time.sleep(0.1)
+        working.send_signal(number)
+        assert (working.wait(), stderr.read()) == (status, f"hf-attn: {word}\n")
 
 
 def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, capsys, monkeypatch, request):
@@ -93,49 +109,59 @@ with Signals(until_exit=True):
 
 
 C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+CP1252 = {"PYTHONIOENCODING": "cp1252"}
 
 
-@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "cp1252"}, C], ids=str)
-def test_any_locale(environment, tmp_path):
+@pytest.mark.parametrize(("start", "environment"), [(hf_attn, CP1252), (run, C)], ids=["cp1252", "C"])
+def test_any_locale(start, environment, tmp_path):
     (tmp_path / "sätze.txt").write_text("My dog drank the milk.\nHe sleeps.\n")
-    done = run("translate", "textbook", "--file", tmp_path / "sätze.txt", **environment)
+    options = {"env": environment, "text": False} if start is hf_attn else environment
+    done = start("translate", "textbook", "--file", tmp_path / "sätze.txt", **options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == "Mi perro bebió la leche.\nÉl duerme.\n"
-    done = run("view", tmp_path / "sätze", **environment)
+
+
+@pytest.mark.parametrize("environment", [CP1252, C], ids=["cp1252", "C"])
+def test_any_locale_in_a_refusal(environment, tmp_path):
+    done = run("translate", tmp_path / "sätze", "He sleeps.", **environment)
     assert (done.returncode, done.stderr.decode().count("sätze")) == (2, 1)
 
 
 def test_an_argument_that_is_not_utf_8():
-    for environment in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+    for environment in ({}, C):
         done = run("translate", "runs/demo", b"f\xfcnf", **environment)
         assert done.returncode == 2
         assert done.stderr == b"hf-attn: argument 3, f\\udcfcnf: not UTF-8\n"
 
 
-@pytest.mark.parametrize(
-    ("typed", "status", "said"),
-    [
-        (["--help"], 0, "Usage: hf-attn"),
-        ([], 2, "Usage: hf-attn"),
-        (["--version"], 0, "hf-attn-model "),
-        (["view", "--help"], 0, "Usage: hf-attn view"),
-        (["translate", "--fiel", "x"], 2, "did you mean --file?"),
-        (["translate", "x", "--num-beams", "many"], 2, "not a whole number"),
-        (["view", "x", "y", "--place", "middle"], 2, "encoder, decoder, cross"),
-        (["translate", "x", "--num-beams", "0"], 2, "--num-beams must be at least 1"),
-    ],
-)
-def test_what_runs_no_verb_imports_nothing_heavy(typed, status, said):
+TYPED = [
+    (["--help"], 0, "Usage: hf-attn"),
+    ([], 2, "Usage: hf-attn"),
+    (["--version"], 0, "hf-attn-model "),
+    (["view", "--help"], 0, "Usage: hf-attn view"),
+    (["translate", "--fiel", "x"], 2, "did you mean --file?"),
+    (["translate", "x", "--num-beams", "many"], 2, "not a whole number"),
+    (["view", "x", "y", "--place", "middle"], 2, "encoder, decoder, cross"),
+    (["translate", "x", "--num-beams", "0"], 2, "--num-beams must be at least 1"),
+]
+
+
+def test_what_runs_no_verb_imports_nothing_heavy():
     lines = f"""
-import sys
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
 from hf_attn_model.cli import main
-status = main({typed})
-heavy = [name for name in {HEAVY} if name in sys.modules]
-sys.exit(f"imported: {{heavy}}" if heavy else status)
+for typed in {[typed for typed, *_ in TYPED]}:
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
+        status = main(typed)
+    print(json.dumps([status, said.getvalue(), [name for name in {HEAVY} if name in sys.modules]]))
 """
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
-    assert done.returncode == status, done.stderr
-    assert said in done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    for (typed, status, said), line in zip(TYPED, done.stdout.splitlines(), strict=True):
+        found, told, heavy = json.loads(line)
+        assert (found, heavy) == (status, []), typed
+        assert said in told
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -156,17 +182,17 @@ def test_shells_complete(shell):
 
 def test_a_normal_run_says_nothing_that_frightens(translator_folder, tmp_path):
     (tmp_path / "few.txt").write_text("one two\n")
-    done = run("translate", translator_folder, "--file", tmp_path / "few.txt")
-    assert done.stderr.decode() == f"Translating 1 sentences with {translator_folder} (beam 2)\n"
-    done = run("translate", translator_folder, "one " * 1000)
-    assert done.stderr.startswith(b"hf-attn: line 1 has ")
-    assert done.stderr.count(b"\n") == 1
+    done = hf_attn("translate", translator_folder, "--file", tmp_path / "few.txt")
+    assert done.stderr == f"Translating 1 sentences with {translator_folder} (beam 2)\n"
+    done = hf_attn("translate", translator_folder, "one " * 1000)
+    assert done.stderr.startswith("hf-attn: line 1 has ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_training_says_what_it_does_and_nothing_that_frightens(small_recipe, tmp_path):
     small_recipe.save(tmp_path)
-    done = run("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
+    done = hf_attn("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
     assert done.returncode == 0
-    assert done.stderr.decode() == f"Training counting on {small_recipe.corpus} into {tmp_path / 'run'}\n"
-    for frightening in (b"Loading weights", b"Writing model shards", b"missing keys", b"Warning"):
+    assert done.stderr == f"Training counting on {small_recipe.corpus} into {tmp_path / 'run'}\n"
+    for frightening in ("Loading weights", "Writing model shards", "missing keys", "Warning"):
         assert frightening not in done.stdout

@@ -2,13 +2,14 @@
 
 import io
 import json
+import os
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from processes import python
 
 from hf_attn_model.cli.app import EXAMPLES
 from hf_attn_model.export.store import open_maps
@@ -25,7 +26,8 @@ def sentences_file(tmp_path):
 
 def test_train_evaluate_and_the_card(small_recipe, tmp_path, hf_attn, corpus):
     folder = tmp_path / "run"
-    recipe = tmp_path / "counting.yaml"
+    small_recipe.save(tmp_path)
+    recipe = tmp_path / "recipe.yaml"
     assert hf_attn("train", recipe, "training.max_steps=8", "--out", folder)[0] == 0
     assert json.loads((folder / "manifest.json").read_text())["steps"] == 8
 
@@ -258,11 +260,12 @@ def test_interrupting_ends_without_a_traceback(translator_folder, hf_attn, monke
     assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
 
 
-def test_a_closed_pipe_ends_quietly(translator_folder):
-    command = f"{sys.executable} -m hf_attn_model.cli translate {translator_folder} one two three | true"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    assert "Traceback" not in done.stderr
-    assert "BrokenPipe" not in done.stderr
+def test_a_closed_pipe_ends_quietly():
+    nobody_reads, stdout = os.pipe()
+    os.close(nobody_reads)
+    done = python("-m", "hf_attn_model.cli", "translate", "textbook", "I love my dog", stdout=stdout)
+    os.close(stdout)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("verb", [verb.__name__ for verb in EXAMPLES])

@@ -62,6 +62,14 @@ class AttnModelTest(
     def test_generation_tester_mixin_inheritance(self):
         super().test_generation_tester_mixin_inheritance()
 
+    @pytest.mark.slow  # one batch is learnt by heart by each of our builds in tests/model/test_modeling_attn.py
+    def test_training_overfit(self):
+        super().test_training_overfit()
+
+    @pytest.mark.slow  # it writes 3,000 tensors as text; `dtype` is tried in tests/model/test_modeling_attn.py
+    def test_bc_torch_dtype(self):
+        super().test_bc_torch_dtype()
+
     def _create_text_training_batch(self, batch_size, seq_length, vocab_size):
         """Make a batch from which the target follows after the one source token that the test later prompts with."""
         target = super()._create_text_training_batch(batch_size, seq_length, vocab_size)["input_ids"]

@@ -18,7 +18,6 @@ import pytest
 import torch
 from docs.pages import PAGES, ROOT, SHELL, inline_commands, page_notes, read_page
 from hub.client import Client
-from hub.server import Hub
 from run_tutorial import outline
 
 import hf_attn_model
@@ -34,13 +33,11 @@ def pages_with_marks():
         yield pytest.param(path, id=str(path.relative_to(ROOT)), marks=marks)
 
 
-@pytest.fixture(scope="module")
-def hub_client(tmp_path_factory):
-    with Hub() as hub:
-        client = Client(tmp_path_factory.mktemp("home"), hub.url)
+@pytest.fixture
+def hub_client(hub, page_runner):
+    """A process with the Hub of the tests, in the folder of the page."""
+    with Client() as client:
         yield client
-        client.process.stdin.close()
-        client.process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -70,8 +67,6 @@ def run_block(block, variables, request):
         Path(block.file).write_text(block.body, encoding="utf-8")
         return
     client = request.getfixturevalue("hub_client") if block.on_hub else None
-    if client is not None:
-        client.python(f"import os; os.chdir({os.getcwd()!r})")
     if block.language not in SHELL:
         printed = client.python(block.body) if client else run_program(block, variables)
         compare(block.where, block.printed, printed)

@@ -1,26 +1,17 @@
-"""A Hub on this machine, a process that uses it, and what there is to push."""
+"""A process that uses the Hub on this machine, and what there is to push."""
 
 import shutil
 
 import pytest
 from hub.client import Client
-from hub.server import Hub
 
 from hf_attn_model.cli import main
 
 
 @pytest.fixture(scope="session")
-def hub():
-    with Hub() as hub:
-        yield hub
-
-
-@pytest.fixture(scope="session")
-def client(hub, tmp_path_factory):
-    client = Client(tmp_path_factory.mktemp("home"), hub.url)
-    yield client
-    client.process.stdin.close()
-    client.process.wait(timeout=30)
+def client(hub):
+    with Client() as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -220,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
         if len(digest) == 40:
             return self.send_part(content, headers)
         linked = {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": len(content)}
-        elsewhere = f"http://localhost:{self.server.server_port}/lfs/{digest}"  # as the real Hub sends to its CDN
+        elsewhere = f"http://localhost:{self.server.server_address[1]}/lfs/{digest}"  # as the real Hub sends to its CDN
         self.send(302, b"", headers | linked | {"Location": elsewhere})
 
     def lfs_download(self, oid):

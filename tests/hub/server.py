@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import socket
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 
 from hub.pages import Handler
+from processes import hub_socket, hub_url
 
 
 @dataclass
@@ -41,21 +44,38 @@ class Hub(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(hub_socket().getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = hub_socket()
+        self.server_activate()
+        self.url = hub_url()
         self.lock = threading.RLock()
         self.repositories, self.contents, self.requests = {}, {}, []
         self.cut, self.full, self.meanwhile = None, False, lambda: None
         self.stall, self.stalled, self.go_on = False, threading.Event(), threading.Event()
 
+    def serve(self):
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.serve()
         return self
 
     def __exit__(self, *error):
         self.go_on.set()
         self.shutdown()
         self.server_close()
+
+    @contextmanager
+    def gone(self):
+        """Nobody listens there, as long as this lasts."""
+        self.shutdown()
+        self.socket.close()
+        try:
+            yield
+        finally:
+            self.socket = socket.create_server(self.server_address)
+            self.serve()
 
     def handle_error(self, request, client_address):
         """Keep silent about clients that hang up."""

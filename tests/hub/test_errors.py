@@ -159,11 +159,9 @@ def test_offline(checkpoint, capsys, monkeypatch):
         assert "HF_HUB_OFFLINE is set" in the_line(status, capsys.readouterr().err, "hf_alice")
 
 
-def test_nobody_there(checkpoint, tmp_path):
-    nowhere = Client(tmp_path, "http://127.0.0.1:9")  # the port of the discard service, where nobody listens
-    for arguments in (["push", checkpoint, "alice/x"], ["translate", "alice/x", "one"]):
-        status, _, error = nowhere.run(*arguments)
-        assert "http://127.0.0.1:9 cannot be reached" in the_line(status, error)
-    assert "no folder of that name, and on the Hub" in error
-    nowhere.process.stdin.close()
-    assert nowhere.process.wait(timeout=30) == 0
+def test_nobody_there(hub, checkpoint):
+    with hub.gone(), Client() as client:  # a new one: connections that are open go on
+        for arguments in (["push", checkpoint, "alice/x"], ["translate", "alice/x", "one"]):
+            status, _, error = client.run(*arguments)
+            assert f"{hub.url} cannot be reached" in the_line(status, error)
+        assert "no folder of that name, and on the Hub" in error

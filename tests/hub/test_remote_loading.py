@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from hub.client import environment, other_weights
+from hub.client import other_weights
+from processes import python
 
 import hf_attn_model.model
 from hf_attn_model.checkpoint.checkpoint import load_translator
@@ -46,17 +45,11 @@ def check_code(folder):
     assert config["custom_pipelines"]["translation"]["impl"] == "pipeline_translation.TranslationPipeline", folder
 
 
-def test_without_the_package(hub, older, checkpoint, tmp_path):
+def test_without_the_package(older, checkpoint, tmp_path):
     revision, older_folder = older
     script = Path(__file__).with_name("without_package.py")
     arguments = ["alice/loaded", revision, str(tmp_path), json.dumps(SENTENCES)]
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path / "home", hub.url),
-        stdin=subprocess.DEVNULL,
-    )
+    done = python(script, *arguments)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)  # nothing else: nobody is asked whether to trust the code
     expected = translations(checkpoint)

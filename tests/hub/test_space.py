@@ -1,16 +1,15 @@
 """`hf-attn push --space`: what goes up, and that it runs as it lies there."""
 
 import re
-import subprocess
-import sys
+import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from gradio_client import Client as AppClient
-from hub.client import environment
 from huggingface_hub import RepoCard
+from processes import Process, python
 
 import hf_attn_model
 from hf_attn_model.checkpoint.checkpoint import load_translator
@@ -55,37 +54,34 @@ def test_requirements_are_what_runs_here():
     assert len(lines) == declared.count('"') // 2
 
 
-def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, hub, checkpoint, tmp_path):
+def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, checkpoint, tmp_path):
     for name, content in pushed[0].items():
         path = tmp_path / "space" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    where = [sys.executable, "-c", "import hf_attn_model; print(hf_attn_model.__file__)"]
-    found = subprocess.run(where, cwd=tmp_path / "space", check=True, capture_output=True, text=True).stdout
-    assert Path(found.strip()).parent == tmp_path / "space" / "hf_attn_model" != Path(hf_attn_model.__file__).parent
-    variables = environment(tmp_path / "home", hub.url) | {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+    where = python("-c", "import hf_attn_model; print(hf_attn_model.__file__)", cwd=tmp_path / "space").stdout
+    assert Path(where.strip()).parent == tmp_path / "space" / "hf_attn_model" != Path(hf_attn_model.__file__).parent
+    variables = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
     with (tmp_path / "said").open("w") as said:
-        app = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=tmp_path / "space", env=variables, stdout=said, stderr=subprocess.STDOUT
-        )
+        app = Process("app.py", cwd=tmp_path / "space", env=variables, stdout=said, stderr=said)
     try:
-        client = AppClient(address(app, tmp_path / "said"), verbose=False)
+        client = AppClient(address(tmp_path / "said"), verbose=False)
         translation, _, page = client.predict("two three", api_name="/look")
         model, tokenizer = load_translator(str(checkpoint))
         assert [translation] == translate(model, tokenizer, ["two three"], num_beams=2)
         assert "<iframe" in page
     finally:
-        app.terminate()
-        app.wait(timeout=30)
+        app.send_signal(signal.SIGTERM)
+        app.wait()
 
 
-def address(app, said):
+def address(said):
     """Read where an app serves off what it prints."""
     end = time.monotonic() + 120
-    while app.poll() is None and time.monotonic() < end:
+    while "Traceback" not in said.read_text() and time.monotonic() < end:
         if found := re.search(r"http://\S+", said.read_text()):
             return found[0]
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise AssertionError(said.read_text())
 
 

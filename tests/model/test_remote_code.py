@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 import torch
 import transformers
 from packaging.requirements import Requirement
+from processes import python
 from small_models import make_model
 
 import hf_attn_model.model
@@ -20,6 +19,8 @@ from hf_attn_model.text.tokenizer import train_tokenizer
 HIDDEN = """
 import sys
 sys.modules["hf_attn_model"] = None  # importing it fails, as where it is not installed
+from transformers import dynamic_module_utils
+dynamic_module_utils.HF_MODULES_CACHE = sys.argv[2] + ".modules"  # there are no modules of checkpoints yet
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -45,15 +46,8 @@ transformers.AutoModelForSeq2SeqLM.from_pretrained(sys.argv[1], trust_remote_cod
 CODE = Path(hf_attn_model.model.__file__).parent
 
 
-def run(script, folder, *arguments, modules):
-    """Run a script in a process that has no modules of checkpoints yet."""
-    environment = {"HF_MODULES_CACHE": str(modules), "HF_HUB_OFFLINE": "1", "PATH": "", "HOME": str(modules)}
-    command = [sys.executable, "-c", script, str(folder), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
-
-
-def run_hidden(folder, again, modules):
-    done = run(HIDDEN, folder, again, modules=modules)
+def run_hidden(folder, again):
+    done = python("-c", HIDDEN, folder, again)
     assert done.returncode == 0, done.stderr
     return torch.load(f"{again}.pt")
 
@@ -65,8 +59,8 @@ def test_loads_and_saves_again_in_a_process_without_the_package(tmp_path, tied):
     train_tokenizer(["a b"], 300).save_pretrained(tmp_path / "first")
     expected = model(torch.arange(2, 9)[None], decoder_input_ids=torch.arange(3, 8)[None]).logits
 
-    once = run_hidden(tmp_path / "first", tmp_path / "second", tmp_path / "cache")
-    twice = run_hidden(tmp_path / "second", tmp_path / "third", tmp_path / "another_cache")
+    once = run_hidden(tmp_path / "first", tmp_path / "second")
+    twice = run_hidden(tmp_path / "second", tmp_path / "third")
     for logits in (once, twice):
         torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
     code = {path.name for path in CODE.glob("*.py")} - {"__init__.py"}
@@ -113,7 +107,7 @@ def test_code_and_package_need_the_same_transformers(monkeypatch):
 
 def test_a_checkpoint_that_meets_an_old_transformers_ends_with_that_line(tmp_path):
     make_model().save_pretrained(tmp_path / "checkpoint")
-    done = run(OLD, tmp_path / "checkpoint", modules=tmp_path / "cache")
+    done = python("-c", OLD, tmp_path / "checkpoint")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
         "ImportError: the code of hf_attn models needs transformers>=5.23,<6"

@@ -1,6 +1,6 @@
 """Two processes train what one process trains, and go on after an interruption as if there had been none."""
 
-import os
+import socket
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 import replicas
 import torch
 from ecosystem.launch import history, launch
+from processes import Process
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import AutoModelForSeq2SeqLM
@@ -48,11 +49,15 @@ class OneProcess(TranslationTrainer):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Folders that two processes leave."""
-    out, script = tmp_path_factory.mktemp("two"), Path(replicas.__file__)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(script.parents[1]), prepend=os.pathsep)  # where the tests' own modules are
-        launch("torch.distributed.run", "--standalone", "--nproc_per_node", 2, script, out)
+    """Folders that two processes leave, started as a launcher does."""
+    out = tmp_path_factory.mktemp("two")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free.getsockname()[1], "WORLD_SIZE": 2}
+    modules = Path(replicas.__file__).parents[1]  # the tests' own
+    with open(out / "said", "w+") as said:
+        ranks = [meeting | {"RANK": rank, "LOCAL_RANK": rank, "PYTHONPATH": modules} for rank in (0, 1)]
+        two = [Process(replicas.__file__, out, env=rank, stdout=said, stderr=said) for rank in ranks]
+        assert [process.wait() for process in two] == [0, 0], (out / "said").read_text()
     return out
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,15 @@ from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.card import write_card
 
 
+@pytest.fixture(scope="module")
+def trained(small_recipe, tmp_path_factory):
+    return training.train(small_recipe, tmp_path_factory.mktemp("trained") / "run")
+
+
 @pytest.fixture
-def out(small_recipe, tmp_path):
-    return training.train(small_recipe, tmp_path / "run")
+def out(trained, tmp_path):
+    """A copy of what a training leaves, to write into."""
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def test_leaves_the_best_checkpoint_loadable_from_the_folder(out, small_recipe):

@@ -1,11 +1,9 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import evaluate
 import pytest
 import sacrebleu
+from processes import python
 from sacrebleu.metrics import BLEU, CHRF
 
 import hf_attn_model.training.metrics
@@ -94,6 +92,6 @@ def test_it_loads_in_a_fresh_process_without_any_socket(tmp_path):
         "from hf_attn_model.training.metrics import load_translation_metric\n"
         "print(load_translation_metric().compute(predictions=['a b c d'], references=['a b c d'])['chrf'])"
     )
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
-    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert float(run.stdout) == 100
+    environment = {"HF_HOME": tmp_path, "HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
+    done = python("-c", script, env=environment, bare=True)
+    assert done.stdout == "100.0\n", done.stderr

@@ -25,22 +25,28 @@ from hf_attn_model.training import train as training
 from hf_attn_model.training.callbacks.attention import AttentionCallback
 
 
-@pytest.fixture
-def textbook_recipe(small_recipe, monkeypatch):
+@pytest.fixture(scope="module")
+def textbook_recipe(small_recipe):
     """The small model on 211 sentences of the textbook, 13 held-out ones watched."""
-    monkeypatch.setattr("hf_attn_model.textbook.dataset.SIZES", {"train": 211, "dev": 17, "test": 5})
     arguments = small_recipe.training | {"max_steps": 5, "eval_steps": 2}
     words = {"source_lang": "en", "target_lang": "es", "vocab_size": 500}
-    return replace(small_recipe, corpus="textbook:en-es", **words, watch_attention=13, training=arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hf_attn_model.textbook.dataset.SIZES", {"train": 211, "dev": 17, "test": 5})
+        yield replace(small_recipe, corpus="textbook:en-es", **words, watch_attention=13, training=arguments)
+
+
+@pytest.fixture(scope="module")
+def watched(textbook_recipe, tmp_path_factory):
+    """What a watched training leaves."""
+    return training.train(textbook_recipe, tmp_path_factory.mktemp("watched") / "run")
 
 
 def weights_of(folder):
     return AutoModelForSeq2SeqLM.from_pretrained(folder).state_dict()
 
 
-def test_a_training_is_measured_from_the_first_step_on_and_does_not_feel_it(textbook_recipe, tmp_path):
-    out = training.train(textbook_recipe, tmp_path / "watched")
-    records = read_curve(out)
+def test_a_training_is_measured_from_the_first_step_on_and_does_not_feel_it(textbook_recipe, watched, tmp_path):
+    records = read_curve(watched)
     assert [record["step"] for record in records] == [0, 2, 4, 5]  # initialisation, evaluations, the last checkpoint
     assert all(record["sentences"] == 13 for record in records)
     assert {"entropy", "alignment", "relevance", "probe"} <= records[0].keys()
@@ -53,14 +59,13 @@ def test_a_training_is_measured_from_the_first_step_on_and_does_not_feel_it(text
     plain = training.train(replace(textbook_recipe, watch_attention=0), tmp_path / "plain")
     assert not (plain / CURVE_FILE).exists()
     theirs = weights_of(plain)
-    assert all(torch.equal(weights, theirs[name]) for name, weights in weights_of(out).items())
+    assert all(torch.equal(weights, theirs[name]) for name, weights in weights_of(watched).items())
 
 
-def test_the_first_record_is_of_fresh_weights_and_the_last_of_the_trained_ones(textbook_recipe, tmp_path):
-    out = training.train(textbook_recipe, tmp_path / "run")
-    records = read_curve(out)
-    checkpoint = AutoModelForSeq2SeqLM.from_pretrained(out / "checkpoint-5").eval()
-    tokenizer = AutoTokenizer.from_pretrained(out)
+def test_the_first_record_is_of_fresh_weights_and_the_last_of_the_trained_ones(textbook_recipe, watched):
+    records = read_curve(watched)
+    checkpoint = AutoModelForSeq2SeqLM.from_pretrained(watched / "checkpoint-5").eval()
+    tokenizer = AutoTokenizer.from_pretrained(watched)
     pairs = textbook_pairs("en-es", "en", "dev", 0, 13)
     last = measure(checkpoint, tokenizer, pairs)
     assert records[-1]["alignment"]["heads"] == last["alignment"]["heads"]
@@ -70,11 +75,10 @@ def test_the_first_record_is_of_fresh_weights_and_the_last_of_the_trained_ones(t
     assert records[0]["entropy"]["cross"]["mean"] == pytest.approx(fresh["entropy"]["cross"]["mean"], rel=1e-5)
 
 
-def test_tensorboard_gets_the_curves(textbook_recipe, tmp_path):
-    out = training.train(textbook_recipe, tmp_path / "run")
-    events = EventAccumulator(str(out / "runs" / "attention"))
+def test_tensorboard_gets_the_curves(watched):
+    events = EventAccumulator(str(watched / "runs" / "attention"))
     events.Reload()
-    records = read_curve(out)
+    records = read_curve(watched)
     for tag, value in {
         "entropy/decoder": lambda record: record["entropy"]["decoder"]["mean"],
         "alignment_error_rate/best_head": lambda record: record["alignment"]["best"],
@@ -85,8 +89,8 @@ def test_tensorboard_gets_the_curves(textbook_recipe, tmp_path):
         assert points == [(record["step"], pytest.approx(value(record), rel=1e-6)) for record in records]
 
 
-def test_a_resumed_training_goes_on_with_its_records(textbook_recipe, tmp_path, monkeypatch):
-    whole = read_curve(training.train(textbook_recipe, tmp_path / "whole"))
+def test_a_resumed_training_goes_on_with_its_records(textbook_recipe, watched, tmp_path, monkeypatch):
+    whole = read_curve(watched)
 
     class Stop(Exception):
         pass

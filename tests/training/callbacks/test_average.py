@@ -1,6 +1,7 @@
 """Snapshots along a training of the stock Trainer, against the checkpoints of the same training."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,20 +90,30 @@ def no_checkpoint(run):
     shutil.rmtree(run / "checkpoint-5")
 
 
-@pytest.mark.parametrize("end", [nothing, no_snapshot, no_checkpoint])
-@pytest.mark.parametrize("which", [{"last": 3}, {"best": 2}])
-def test_a_resumed_training_ends_like_an_uninterrupted_one(which, end, tmp_path):
-    options = evaluated(learning_rate=0.3, save_total_limit=3)
-    callbacks = [AverageCallback(**which) for _ in range(3)]
-    whole = make_training(small(), tmp_path / "whole", callbacks[0], **options)
+FOR_RESUMING = evaluated(learning_rate=0.3, save_total_limit=3)
+
+
+@pytest.fixture(scope="module", params=[{"last": 3}, {"best": 2}], ids=str)
+def whole_and_stopped(request, tmp_path_factory):
+    """What is averaged, an uninterrupted training, and the folder of the same one stopped in step 6."""
+    folder = tmp_path_factory.mktemp("resumed")
+    whole = make_training(small(), folder / "whole", AverageCallback(**request.param), **FOR_RESUMING)
     whole.train()
+    stopped = make_training(small(), folder / "run", AverageCallback(**request.param), StopAt(5), **FOR_RESUMING)
     with pytest.raises(Stopped):
-        make_training(small(), tmp_path / "run", callbacks[1], StopAt(5), **options).train()
-    end(tmp_path / "run")
-    resumed = make_training(small(), tmp_path / "run", callbacks[2], **options)
+        stopped.train()
+    return request.param, whole, folder / "run"
+
+
+@pytest.mark.parametrize("end", [nothing, no_snapshot, no_checkpoint])
+def test_a_resumed_training_ends_like_an_uninterrupted_one(whole_and_stopped, end, tmp_path):
+    which, whole, stopped = whole_and_stopped
+    run = shutil.copytree(stopped, tmp_path / "run")
+    end(run)
+    callback = AverageCallback(**which)
+    resumed = make_training(small(), run, callback, **FOR_RESUMING)
     resumed.train(resume_from_checkpoint=True)
-    assert callbacks[2].steps == callbacks[0].steps
-    assert snapshots(tmp_path / "run") == snapshots(tmp_path / "whole")
+    assert snapshots(run) == callback.steps == snapshots(Path(whole.args.output_dir))
     assert_same(resumed.model.state_dict(), whole.model.state_dict())
 
 

@@ -40,14 +40,14 @@ def test_with_a_decay_below_the_warm_up_it_is_the_average_of_pytorch(family, tmp
     model = make_model(dropout=0.1) if family == "ours" else build(family, dropout=0.1)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     ema, watch = EMACallback(0.17), Watch(0.17)  # warmed_up(0.17, 1) is 2/11
-    make_training(model, tmp_path, ema, watch).train()
+    make_training(model, tmp_path, ema, watch, save_strategy="no").train()
     theirs = dict(watch.average.module.named_parameters())
     assert_same(ema.averages, {name: theirs[name].detach() for name in trained})
 
 
 def test_the_decay_warms_up(tmp_path):
     ema, watch = EMACallback(0.43), Watch()
-    make_training(make_model(), tmp_path, ema, watch, max_steps=11).train()
+    make_training(make_model(), tmp_path, ema, watch, max_steps=11, save_strategy="no").train()
     decays = [min(0.43, (1 + step) / (10 + step)) for step in range(1, 12)]
     assert decays[:3] == sorted(decays[:3])
     assert decays[3] < decays[5] == decays[-1] == 0.43
@@ -82,7 +82,7 @@ def test_swapped_the_model_holds_averages_and_then_its_own_weights_again(dtype, 
                 assert torch.equal(inside[name], average.to(dtype))
                 seen.append(torch.equal(inside[name], own[name]))
 
-    make_training(model, tmp_path, ema, Look(), max_steps=3).train()
+    make_training(model, tmp_path, ema, Look(), max_steps=3, save_strategy="no").train()
     assert not all(seen)
     names = [name for name, _ in model.named_parameters()]
     assert list(ema.averages) == names
@@ -98,7 +98,7 @@ def test_swapping_in_a_training_does_not_change_it(tmp_path):
     weights = []
     for others in ([], [Look()]):
         ema = EMACallback(0.9)
-        trainer = make_training(make_model(), tmp_path / str(len(others)), ema, *others)
+        trainer = make_training(make_model(), tmp_path / str(len(others)), ema, *others, save_steps=7)
         trainer.train()
         weights.append(load_file(tmp_path / str(len(others)) / "checkpoint-7" / "model.safetensors"))
     assert_same(*weights)
@@ -111,13 +111,19 @@ def test_before_a_training_there_is_nothing_to_swap():
         assert_same(model.state_dict(), own)
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_a_resumed_training_ends_like_an_uninterrupted_one(elsewhere, tmp_path):
-    whole = EMACallback(0.9)
-    trainer = make_training(make_model(dropout=0.1), tmp_path / "whole", whole)
-    trainer.train()
+@pytest.fixture(scope="module")
+def whole_and_stopped(tmp_path_factory):
+    """A folder with an uninterrupted training, and with the same one stopped in step 5."""
+    folder = tmp_path_factory.mktemp("resumed")
+    make_training(make_model(dropout=0.1), folder / "whole", EMACallback(0.9)).train()
     with pytest.raises(Stopped):
-        make_training(make_model(dropout=0.1), tmp_path / "run", EMACallback(0.9), StopAt(4)).train()
+        make_training(make_model(dropout=0.1), folder / "run", EMACallback(0.9), StopAt(4)).train()
+    return folder
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_resumed_training_ends_like_an_uninterrupted_one(elsewhere, whole_and_stopped, tmp_path):
+    shutil.copytree(whole_and_stopped, tmp_path, dirs_exist_ok=True)
     checkpoint = tmp_path / "run" / "checkpoint-4"
     options = {}
     if elsewhere:
@@ -128,7 +134,7 @@ def test_a_resumed_training_ends_like_an_uninterrupted_one(elsewhere, tmp_path):
     resumed = EMACallback(0.9)
     other = make_training(make_model(dropout=0.1), tmp_path / "run", resumed, **options)
     other.train(resume_from_checkpoint=str(checkpoint))
-    assert_same(resumed.averages, whole.averages)
+    assert_same(resumed.averages, load_file(tmp_path / "whole" / "checkpoint-7" / EMA_FILE))
     for name in ("model.safetensors", EMA_FILE):
         assert_same(*(load_file(tmp_path / folder / "checkpoint-7" / name) for folder in ("run", "whole")))
 
@@ -152,7 +158,7 @@ def test_a_checkpoint_without_its_own_averages_is_refused(tmp_path):
 
 def test_after_a_training_the_model_holds_the_last_averages_or_those_of_the_best_checkpoint(tmp_path):
     ema, watch = EMACallback(0.9), Watch()
-    trainer = make_training(make_model(), tmp_path / "last", ema, watch)
+    trainer = make_training(make_model(), tmp_path / "last", ema, watch, save_strategy="no")
     trainer.train()
     assert not torch.equal(trainer.model.lm_head.weight, watch.weights[-1]["model.shared.weight"])
     assert_same({name: trainer.model.state_dict()[name] for name in ema.averages}, ema.averages)
@@ -178,14 +184,14 @@ def test_frozen_weights_are_not_averaged(tmp_path):
     model = make_model()
     model.model.decoder.requires_grad_(False)
     ema = EMACallback(0.9)
-    make_training(model, tmp_path, ema, max_steps=2).train()
+    make_training(model, tmp_path, ema, max_steps=2, save_strategy="no").train()
     assert ema.averages
     assert not any("decoder.layers" in name for name in ema.averages)
 
 
 def test_processes_that_should_not_write_average_all_the_same(tmp_path, monkeypatch):
     ours, theirs = EMACallback(0.9), EMACallback(0.9)
-    make_training(make_model(), tmp_path / "main", theirs, max_steps=3).train()
+    make_training(make_model(), tmp_path / "main", theirs, max_steps=3, save_strategy="no").train()
     monkeypatch.setattr(TrainingArguments, "should_save", False)
     make_training(make_model(), tmp_path / "second", ours, max_steps=3).train()
     assert not list((tmp_path / "second").rglob(EMA_FILE))

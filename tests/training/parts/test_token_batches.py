@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from safetensors.torch import load_file
 from small_trainings import PAIRS, StopAt, Stopped, assert_same, make_training
 from stock_models import build
 from transformers import Seq2SeqTrainer
@@ -38,8 +37,7 @@ def rows_of(batch):
         yield tuple(source[mask.bool()].tolist()), tuple(target[target != -100].tolist())
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("family", ["marian", "ours"])
+@pytest.mark.parametrize(("family", "streaming"), [("marian", False), ("ours", True)])
 def test_each_epoch_has_every_pair_once_in_batches_of_the_budget(family, streaming, tmp_path):
     trainer = make(family, tmp_path, streaming=streaming, max_steps=29, save_strategy="no", logging_steps=1)
     trainer.train()
@@ -75,11 +73,14 @@ def test_evaluation_batches_are_those_of_the_stock_trainer(tmp_path):
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_resumed_training_ends_like_an_uninterrupted_one(streaming, tmp_path):
-    make("marian", tmp_path / "whole", streaming=streaming, max_steps=13).train()
+    options = {"streaming": streaming, "max_steps": 13, "save_steps": 10}
+    trainer = make("marian", tmp_path / "whole", **options)
+    trainer.train()
     with pytest.raises(Stopped):
-        make("marian", tmp_path / "run", StopAt(11), streaming=streaming, max_steps=13).train()
-    make("marian", tmp_path / "run", streaming=streaming, max_steps=13).train(resume_from_checkpoint=True)
-    assert_same(*(load_file(tmp_path / run / "checkpoint-13" / "model.safetensors") for run in ("run", "whole")))
+        make("marian", tmp_path / "run", StopAt(11), **options).train()
+    resumed = make("marian", tmp_path / "run", **options)
+    resumed.train(resume_from_checkpoint=True)
+    assert_same(resumed.model.state_dict(), trainer.model.state_dict())
 
 
 def test_what_cannot_be_is_refused(tmp_path):

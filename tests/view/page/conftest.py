@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browsing import skip_aloud
-from looking import settle
+from looking import is_stopped, settle
 from pages import OTHER, seen
 
 from hf_attn_model.view.page import write_page
@@ -31,28 +31,59 @@ def artefact(tmp_path):
     return lambda name: folder / name
 
 
+class Window:
+    """A window of the browser that shows one file after the other: a new one takes four times as long.
+
+    Attributes:
+        page: its page.
+        heard: what the page has said on the console, or asked for.
+    """
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(offline=True, **options)
+        self.page, self.url, self.heard = self.context.new_page(), None, []
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda message: self.heard.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.heard.append(f"error: {error}"))
+        self.page.on("dialog", lambda dialog: self.heard.append(f"dialog: {dialog.message}"))
+        self.page.on("request", lambda asked: asked.url != self.url and self.heard.append(f"request: {asked.url}"))
+
+    def show(self, path):
+        self.url = Path(path).resolve().as_uri()
+        self.page.emulate_media(media="null")
+        self.page.mouse.move(0, 0)
+        self.page.goto(self.url)
+        settle(self.page)
+
+
+@pytest.fixture(scope="session")
+def windows():
+    """The windows that are open, by their options."""
+    return {}
+
+
 @pytest.fixture
-def open_page(browser):
+def open_page(browser, windows):
     """Open a file as a user does, from disk. No page may say anything on the console, or ask for anything."""
-    contexts, heard = [], []
+    shown = {}
 
     def open_file(path, width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: request.url != url and heard.append(f"request: {request.url}"))
-        url = Path(path).resolve().as_uri()
-        page.goto(url)
-        settle(page)
-        return page
+        options["viewport"] = {"width": width, "height": height}
+        key = str(sorted(options.items()))
+        assert key not in shown, "a test that looks at two pages at once needs two windows"
+        if key not in windows:
+            windows[key] = Window(browser, **options)
+        shown[key] = windows[key]
+        shown[key].show(path)
+        return shown[key].page
 
     yield open_file
-    for context in contexts:
-        context.close()
+    heard = []
+    for key, window in shown.items():
+        heard += window.heard
+        window.heard.clear()
+        if is_stopped(window.page):
+            windows.pop(key).context.close()
     assert heard == []
 
 

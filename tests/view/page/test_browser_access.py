@@ -141,7 +141,7 @@ def test_axe_finds_nothing(open_page, file, axe, scheme, width):
 
     def violations():
         page.evaluate(f"() => {{ {axe} }}") if not page.evaluate("'axe' in window") else None
-        found = page.evaluate("async () => (await axe.run()).violations")
+        found = page.evaluate("async () => (await axe.run({ resultTypes: ['violations'] })).violations")
         return [
             f"{each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
             for each in found

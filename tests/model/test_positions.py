@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
-from hf_attn_model.model.layers import SinusoidalPositions, count_positions
+from hf_attn_model.model.positions import SinusoidalPositions, count_positions
 
 
 @pytest.mark.parametrize("width", [12, 13])

@@ -117,9 +117,11 @@ def write_multilingual_tokenizer(folder, name):
 def randomize(model, seed=3):
     """Give every weight, also biases and norms, a value that shows."""
     torch.manual_seed(seed)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data.mul_(12) if parameter.ndim == 2 else parameter.data.add_(torch.randn_like(parameter) / 3)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and parameter.ndim == 1:
+            parameter.data.add_(torch.randn_like(parameter) / 3)
+        elif parameter.requires_grad:  # sharp attention, also where a norm comes after it
+            parameter.data.mul_(50 if "q_proj" in name else 12)
     if hasattr(model, "final_logits_bias"):
         model.final_logits_bias.normal_()
     return model.eval()
@@ -155,7 +157,8 @@ def build(name, folder, **changes):
         write_multilingual_tokenizer(folder, name)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         ids = FAIRSEQ
-        settings = {"vocab_size": max(tokenizer.get_vocab().values()) + 9}  # as in fairseq's, ids that no token has
+        languages = 100 if name == "m2m_100" else 0  # not counted among its tokens
+        settings = {"vocab_size": len(tokenizer) + languages + 8}  # as in fairseq's, the last ones are no tokens
         language = "__es__" if name == "m2m_100" else tokenizer.tgt_lang
         generation |= {"forced_bos_token_id": tokenizer.convert_tokens_to_ids(language)}
         model_class = MBartForConditionalGeneration if name == "mbart" else M2M100ForConditionalGeneration

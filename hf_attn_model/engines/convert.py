@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..checkpoint import Checkpoint
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
-from ..checkpoint.checkpoint import CONFIG_FILE
+from ..checkpoint.checkpoint import CONFIG_FILE, TEXTBOOK
 from ..errors import UserError, in_words
 from ..files import digest, new_folder, read_json, write_json
 from ..model import AttnForConditionalGeneration
@@ -145,7 +145,8 @@ def _facts(found: Conversion, checkpoint: Checkpoint, source: PreTrainedModel) -
     origin: dict[str, Any] = {"name": checkpoint.name, "commit": getattr(source.config, "_commit_hash", None)}
     if folder is not None:
         files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
-        origin = {"name": folder.resolve().name, "sha256": {path.name: _sha256(path) for path in files}}
+        name = checkpoint.name if checkpoint.name == TEXTBOOK else folder.resolve().name
+        origin = {"name": name, "sha256": {path.name: _sha256(path) for path in files}}
     return {
         "from": {"model_type": found.origin, **origin},
         "to": {"model_type": found.to},

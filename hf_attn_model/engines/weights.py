@@ -86,7 +86,11 @@ def to_stock(native: AttnForConditionalGeneration, to: str) -> PreTrainedModel:
 
 
 def _build(model_class: type, config: PreTrainedConfig, weights: dict[str, Tensor], origin: PreTrainedModel) -> Any:
-    """Make a model of these weights, neither more nor fewer, that generates as the one they come from."""
+    """Make a model of these weights, neither more nor fewer, that generates as the one they come from.
+
+    Each gets a tensor of its own: of several names of one tensor, transformers would save one, whether tied or not.
+    """
+    weights = {name: weight.clone() for name, weight in weights.items()}
     model, info = model_class.from_pretrained(  # type: ignore[attr-defined]
         None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
     )

@@ -4,7 +4,7 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
@@ -91,7 +91,7 @@ class Checkpoint:
         """
         import torch
 
-        model = self.load()
+        model: Any = self.load()
         if torch.accelerator.is_available():
             model = model.to(torch.accelerator.current_accelerator())
         return model

@@ -1,13 +1,13 @@
 """Two models, two tokenizers: do they compute the same? What cannot be shown equal is refused."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
-from ..model import AttnForConditionalGeneration
 from .weights import SIDES
 
 TOLERANCE = 1e-5  # of logits, or of their largest, where that is above 1
@@ -62,17 +62,16 @@ def compare_logits(first: PreTrainedModel, second: PreTrainedModel) -> Agreement
     return Agreement(PAIRS, largest, difference)
 
 
-def compare_positions(native: AttnForConditionalGeneration, stock: PreTrainedModel) -> None:
+def compare_positions(native: PreTrainedModel, stock: PreTrainedModel) -> None:
     """Look at the vectors of all positions, of which random ids reach the first ones alone.
 
     Raises:
         UserError: some differ by more than `TOLERANCE`.
     """
     for side in SIDES:
-        ours, theirs = (model.get_submodule(f"model.{side}.embed_positions") for model in (native, stock))
-        table = theirs.weights if hasattr(theirs, "weights") else theirs.weight
-        first, last = native.config.position_offset, min(len(ours.weight), len(table))
-        difference = (ours.weight[first:last] - table[first:last]).abs().max().item()
+        ours, theirs = (_positions(model, side) for model in (native, stock))
+        first, last = native.config.position_offset, min(len(ours), len(theirs))
+        difference = (ours[first:last] - theirs[first:last]).abs().max().item()
         if not difference <= TOLERANCE:
             raise UserError(
                 f"{side}.embed_positions differs by {difference:.1e} from position_embedding="
@@ -96,6 +95,12 @@ def compare_tokenizers(first: PreTrainedTokenizerBase, second: PreTrainedTokeniz
             if ids[0] is not None and first.decode(ids[0]) != second.decode(ids[0]):
                 raise UserError(f"the tokenizer writes another text for {text!r} after it was saved")
     return len(TEXTS)
+
+
+def _positions(model: PreTrainedModel, side: str) -> Tensor:
+    """The vectors of all positions of a side (P,D), which M2M-100 calls `weights`."""
+    module: Any = model.get_submodule(f"model.{side}.embed_positions")
+    return module.weights if hasattr(module, "weights") else module.weight
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, argument: str, text: str) -> list[int] | None:

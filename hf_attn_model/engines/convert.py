@@ -79,7 +79,7 @@ def convert(checkpoint: Checkpoint | str | os.PathLike, to: str, out: str | os.P
     source, tokenizer = checkpoint.load(dtype=torch.float32), checkpoint.tokenizer
 
     with new_folder(out) as folder, _told(checkpoint, to):
-        target = to_native(source) if to == NATIVE else to_stock(cast(AttnForConditionalGeneration, source), to)
+        target: Any = to_native(source) if to == NATIVE else to_stock(cast(AttnForConditionalGeneration, source), to)
         save(target.to(_dtype(source, settings)), tokenizer, folder)
         del target
         for name in COMES_ALONG:

@@ -74,7 +74,7 @@ SAME = (  # one name and one meaning in all of them, and in ours
     *("dropout", "attention_dropout", "activation_dropout", "use_cache"),
     *("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"),
 )
-FROM_WEIGHTS = ("decoder_vocab_size", "share_encoder_decoder_embeddings", "tie_word_embeddings")  # seen in what is equal
+FROM_WEIGHTS = ("decoder_vocab_size", "share_encoder_decoder_embeddings", "tie_word_embeddings")  # what is equal there
 LEFT_BEHIND = {  # of stock classes: of trainings, other tasks and fresh weights, and what they are without effect
     **{"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0, "classifier_dropout": 0.0, "init_std": 0.02},
     "forced_eos_token_id": None,  # `generate` reads it in the generation settings, which come along

@@ -68,7 +68,7 @@ def to_stock(native: AttnForConditionalGeneration, to: str) -> PreTrainedModel:
     """
     family, weights = FAMILIES[to], native.state_dict()
     fields = stock_fields(native.config, to)
-    bias = weights.pop(BIAS, torch.zeros(1, native.config.decoder_vocab_size))
+    bias = weights.pop(BIAS, torch.zeros(1, len(weights[HEAD])))
     check_bias(to, is_zero=not bias.any())
     if family.logits_bias:
         weights[BIAS] = bias
@@ -81,7 +81,7 @@ def to_stock(native: AttnForConditionalGeneration, to: str) -> PreTrainedModel:
         for side, name in POSITIONS.items():
             weights[name] = native.get_submodule(f"model.{side}.embed_positions").weight
     is_tied = torch.equal(weights[EMBEDDING["decoder"]], weights[HEAD])
-    config = family.model_class.config_class(**fields, tie_word_embeddings=is_tied)  # type: ignore[misc]
+    config = family.model_class.config_class(**fields | {"tie_word_embeddings": is_tied})  # type: ignore[misc]
     return _build(family.model_class, config, weights, native)
 
 

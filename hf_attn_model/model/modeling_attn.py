@@ -56,9 +56,11 @@ class AttnModel(AttnPreTrainedModel):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the embedding of the source, and of the target where it is the same."""
-        self.encoder.embed_tokens = value
+        owners: list[tuple[nn.Module, str]] = [(self.encoder, "embed_tokens")]
         if self.config.share_encoder_decoder_embeddings:
-            self.shared = self.decoder.embed_tokens = value
+            owners += [(self, "shared"), (self.decoder, "embed_tokens")]
+        for owner, name in owners:
+            setattr(owner, name, value)
 
     @can_return_tuple
     def forward(
@@ -138,10 +140,9 @@ class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
         if not config.share_encoder_decoder_embeddings:
             self._tied_weights_keys = {"lm_head.weight": "model.decoder.embed_tokens.weight"}
         self.model = AttnModel(config)
-        self.lm_head = nn.Linear(config.d_model, config.decoder_vocab_size, bias=False)
-        self.register_buffer(
-            "final_logits_bias", torch.zeros(1, config.decoder_vocab_size) if config.logits_bias else None
-        )
+        vocab_size = self.model.decoder.embed_tokens.num_embeddings
+        self.lm_head = nn.Linear(config.d_model, vocab_size, bias=False)
+        self.register_buffer("final_logits_bias", torch.zeros(1, vocab_size) if config.logits_bias else None)
         self.post_init()
 
     @torch.no_grad()

@@ -141,7 +141,7 @@ class Decoder(AttnPreTrainedModel):
 
     def __init__(self, config: AttnConfig):
         super().__init__(config)
-        self.embed_tokens = WordEmbedding(config, config.decoder_vocab_size)
+        self.embed_tokens = WordEmbedding(config, config.decoder_vocab_size or config.vocab_size)
         self.embed_positions = make_positions(config, config.decoder_attention_heads)
         self.layernorm_embedding = nn.LayerNorm(config.d_model) if config.normalize_embedding else None
         self.dropout = Dropout(config.dropout)

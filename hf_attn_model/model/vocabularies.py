@@ -3,6 +3,8 @@
 A model has one vocabulary for both languages or, without `share_encoder_decoder_embeddings`, one for each.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -17,7 +19,7 @@ class ResizableVocabularies(AttnPreTrainedModel):
     def _resize_token_embeddings(self, new_num_tokens, pad_to_multiple_of=None, mean_resizing=True) -> nn.Module:
         """Resize the source's vocabulary, and that of the target where it is the same; as transformers asks for it."""
         if not self.config.share_encoder_decoder_embeddings:
-            embeddings = self.get_input_embeddings()
+            embeddings: Any = self.get_input_embeddings()
             resized = self._get_resized_embeddings(embeddings, new_num_tokens, pad_to_multiple_of, mean_resizing)
             self.set_input_embeddings(resized)
             return resized

@@ -54,7 +54,7 @@ def refusal(folder, to, out):
 
 
 LEARNED = {"position_embedding": "learned", "position_offset": 2, "normalize_embedding": True}
-WITHOUT_COUNTERPART = [
+REFUSED = [
     ({"position_embedding": "rotary"}, "pegasus", "position_embedding is rotary"),
     ({"position_embedding": "tensor2tensor", "position_offset": 2}, "pegasus", "position_embedding is tensor2tensor"),
     ({"norm_position": "post"}, "pegasus", "norm_position is post"),
@@ -75,7 +75,7 @@ WITHOUT_COUNTERPART = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "to", "message"), WITHOUT_COUNTERPART, ids=[each[-1] for each in WITHOUT_COUNTERPART])
+@pytest.mark.parametrize(("changes", "to", "message"), REFUSED, ids=[str(row[2]) for row in REFUSED])
 def test_what_has_no_counterpart_is_refused_by_its_field(changes, to, message, tokenizer, tmp_path):
     folder = save_ours(tmp_path / "ours", tokenizer, **changes)
     line = refusal(folder, to, tmp_path / "out")
@@ -278,7 +278,9 @@ def test_a_bias_of_zeros_is_left_out(marian, tmp_path):
 
 def test_the_packed_translator_goes_out_with_what_lies_beside_it(hf_attn_in, tmp_path):
     out = hf_attn_in("convert", "textbook", "--to", "pegasus", "--out", tmp_path / "pegasus")
-    assert out.splitlines()[0].startswith(f"{tmp_path / 'pegasus'}: hf_attn -> pegasus; logits of 5 random pairs differ")
+    assert out.splitlines()[0].startswith(
+        f"{tmp_path / 'pegasus'}: hf_attn -> pegasus; logits of 5 random pairs differ"
+    )
     stock = Checkpoint(tmp_path / "pegasus")
     assert type(stock.model).__name__ == "PegasusForConditionalGeneration"
     assert (stock.source_lang, stock.target_lang, stock.num_beams) == ("en", "es", 1)

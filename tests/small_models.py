@@ -7,7 +7,12 @@ from hf_attn_model import AttnConfig, AttnForConditionalGeneration
 B, S, T, V, D, K = 2, 7, 5, 37, 22, 11  # batch, source, target, vocabulary, d_model, head_dim
 
 # what a model can be built with, beside sizes: every promise is tried with each
-BUILDS = [{"norm_position": "pre"}, {"norm_position": "post"}, {"position_embedding": "rotary", "head_dim": 10}]
+BUILDS = [
+    {"norm_position": "pre"},
+    {"norm_position": "post"},
+    {"position_embedding": "rotary", "head_dim": 10},
+    {"position_embedding": "learned", "position_offset": 2, "normalize_embedding": True, "logits_bias": True},
+]
 
 
 def build_name(build):
@@ -33,4 +38,7 @@ def make_config(**changes):
 
 def make_model(**changes):
     torch.manual_seed(0)
-    return AttnForConditionalGeneration(make_config(**changes)).eval()
+    model = AttnForConditionalGeneration(make_config(**changes)).eval()
+    if model.final_logits_bias is not None:
+        model.final_logits_bias.normal_()
+    return model

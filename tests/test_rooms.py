@@ -20,6 +20,7 @@ ROOMS = [  # from the ground up: each imports only rooms before it
     "recipes",
     "checkpoint",
     "translation",
+    "engines",
     "export",
     "alignment",
     "study",

@@ -4,7 +4,7 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
@@ -15,6 +15,7 @@ from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load
 from .hub_errors import hub_reason
 
 if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ..recipes import Recipe
@@ -89,13 +90,26 @@ class Checkpoint:
             UserError: there is nothing loadable, or the Hub cannot be reached or refuses.
         """
         import torch
-        from transformers import AutoModelForSeq2SeqLM
 
-        model = self._from_pretrained(AutoModelForSeq2SeqLM)
-        if self.name == TEXTBOOK:  # what is made of it calls it so, on any machine
-            model.name_or_path = model.config._name_or_path = TEXTBOOK
+        model: Any = self.load()
         if torch.accelerator.is_available():
             model = model.to(torch.accelerator.current_accelerator())
+        return model
+
+    def load(self, dtype: "torch.dtype | None" = None) -> "PreTrainedModel":
+        """Load the model anew, in evaluation mode, on the CPU.
+
+        Args:
+            dtype: of its weights; that in which they were written, unless given.
+
+        Raises:
+            UserError: see `model`.
+        """
+        from transformers import AutoModelForSeq2SeqLM
+
+        model = self._from_pretrained(AutoModelForSeq2SeqLM, **({} if dtype is None else {"dtype": dtype}))
+        if self.name == TEXTBOOK:  # what is made of it calls it so, on any machine
+            model.name_or_path = model.config._name_or_path = TEXTBOOK
         return model.eval()
 
     @cached_property
@@ -198,7 +212,7 @@ class Checkpoint:
         if self.folder is None:
             _ = self._commit
 
-    def _from_pretrained(self, auto_class: type):
+    def _from_pretrained(self, auto_class: type, **settings):
         from safetensors import SafetensorError
 
         if self.folder is not None:
@@ -211,6 +225,7 @@ class Checkpoint:
                 revision=revision,
                 local_files_only=local_files_only,
                 trust_remote_code=False,  # and never ask on the terminal
+                **settings,
             )
         except (OSError, ValueError, ImportError, SafetensorError, StrictDataclassError, httpx.TransportError) as error:
             raise self._cannot_load(error) from error

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import align, inspect, share, train, translate
+from . import align, convert, inspect, share, train, translate
 from .options import Verb
 
 EXAMPLES: dict[Callable[..., None], str] = {  # in the order of the help
@@ -23,6 +23,7 @@ EXAMPLES: dict[Callable[..., None], str] = {  # in the order of the help
     inspect.curve: "hf-attn curve runs/demo --out curve.svg",
     inspect.film: "hf-attn film runs/demo --out film.gif --place cross",
     inspect.app: "hf-attn app textbook --port 7861",
+    convert.convert: "hf-attn convert Helsinki-NLP/opus-mt-en-es --to hf_attn --out m",
     share.push: "hf-attn push runs/demo user/name --space --dry-run",
 }
 

@@ -35,6 +35,7 @@ ModeName = Literal["uniform", "zero"]
 SpecialName = Literal["keep", "drop", "column"]
 StyleName = Literal["text", "markdown", "tsv"]
 FormatName = Literal["arrow", "parquet"]
+FormName = Literal["hf_attn", "marian", "pegasus", "bart", "mbart", "m2m_100"]
 PAGE_SUFFIXES = (".html", ".htm")
 FILM_SUFFIX = ".gif"
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
 from ..checkpoint.checkpoint import load_translator
+from ..engines.convert import CONVERSION_FILE
 from ..errors import UserError
 from ..recipes.recipe import RECIPE_FILE, recipe_of
 from ..training.build import fill_generation_config
@@ -22,7 +23,7 @@ from ..translation.search import translate
 from ..view.pictures import save_picture
 from .upload import Shipment
 
-RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, ALIGNMENT_FILE)
+RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, ALIGNMENT_FILE, CONVERSION_FILE)
 OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
 
 

@@ -22,7 +22,9 @@ class AttnConfig(PreTrainedConfig):
     """Sizes and choices of an `AttnModel`, with the transformer-base sizes of Vaswani et al. (2017) as defaults.
 
     Args:
-        vocab_size: number of subwords, shared by both languages.
+        vocab_size: number of subwords, of both languages or, with two vocabularies, of the source.
+        decoder_vocab_size: number of subwords of the target; `None` stands for `vocab_size`.
+        share_encoder_decoder_embeddings: one vocabulary and one embedding for both languages; else one for each.
         d_model: width of a word vector.
         head_dim: width of the space in which one head compares queries with keys; any positive number.
             `None` stands for `d_model // heads`, which must then divide without remainder.
@@ -36,16 +38,21 @@ class AttnConfig(PreTrainedConfig):
         attention_dropout: on the attention weights.
         activation_dropout: inside the feed-forward layers.
         position_embedding: how the model learns where a word stands. "sinusoidal" adds a vector of sines and cosines to
-            each word vector (Vaswani et al., 2017), "rotary" turns the queries and keys of self-attention (Su et al.,
-            2021) and adds nothing.
-        max_position_embeddings: number of positions that have a sinusoid, hence the longest sentence in tokens.
+            each word vector (Vaswani et al., 2017), "tensor2tensor" too, with the frequencies of that library and of
+            fairseq; "learned" adds one that is trained; "rotary" turns the queries and keys of self-attention (Su et
+            al., 2021) and adds nothing.
+        position_offset: row of the first position in the table of positions: 2 in models that fairseq trained.
+        max_position_embeddings: number of positions that have a vector, hence the longest sentence in tokens.
         scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
-        tie_word_embeddings: the output projection is the transposed embedding.
+        normalize_embedding: normalise the sum of word vector and position, as BART.
+        tie_word_embeddings: the output projection is the transposed embedding (of the target).
+        logits_bias: add `final_logits_bias`, a buffer, to the logits, as Marian.
 
     Raises:
         StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
             `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` or
-            `position_embedding` other than those above, an odd `head_dim` with rotary positions.
+            `position_embedding` other than those above, an odd `head_dim` with rotary positions, or a setting that
+            another one makes void.
     """
 
     model_type = "hf_attn"
@@ -57,6 +64,8 @@ class AttnConfig(PreTrainedConfig):
     }
 
     vocab_size: int = 32000
+    decoder_vocab_size: int | None = None
+    share_encoder_decoder_embeddings: bool = True
     d_model: int = 512
     head_dim: int | None = None
     encoder_layers: int = 6
@@ -71,9 +80,12 @@ class AttnConfig(PreTrainedConfig):
     attention_dropout: float | int = 0.0
     activation_dropout: float | int = 0.0
     position_embedding: str = "sinusoidal"
+    position_offset: int = 0
     max_position_embeddings: int = 512
     scale_embedding: bool = True
+    normalize_embedding: bool = False
     tie_word_embeddings: bool = True
+    logits_bias: bool = False
     is_encoder_decoder: bool = True
     use_cache: bool = True
     pad_token_id: int | None = 0
@@ -81,9 +93,15 @@ class AttnConfig(PreTrainedConfig):
     eos_token_id: int | list[int] | None = 1
     decoder_start_token_id: int | None = 0
 
+    def __post_init__(self, **kwargs) -> None:
+        """Let both vocabularies be equally large, unless another size is given."""
+        if self.decoder_vocab_size is None:
+            self.decoder_vocab_size = self.vocab_size
+        super().__post_init__(**kwargs)
+
     def validate_sizes(self) -> None:
         """Refuse sizes that no model can have (called by `strict` after every construction)."""
-        sizes = ["vocab_size", "d_model", "max_position_embeddings"]
+        sizes = ["vocab_size", "decoder_vocab_size", "d_model", "max_position_embeddings"]
         sizes += [
             f"{side}_{size}" for side in ("encoder", "decoder") for size in ("layers", "attention_heads", "ffn_dim")
         ]
@@ -107,8 +125,25 @@ class AttnConfig(PreTrainedConfig):
             raise ValueError(f'there is no activation_function "{self.activation_function}"')
         if self.norm_position not in ("pre", "post"):
             raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
-        if self.position_embedding not in ("sinusoidal", "rotary"):
-            raise ValueError(f'position_embedding must be "sinusoidal" or "rotary", got "{self.position_embedding}"')
+        self._validate_positions()
+        if self.share_encoder_decoder_embeddings and self.decoder_vocab_size != self.vocab_size:
+            raise ValueError(
+                f"decoder_vocab_size={self.decoder_vocab_size} needs share_encoder_decoder_embeddings=false, as "
+                f"vocab_size is {self.vocab_size}"
+            )
+
+    def _validate_positions(self) -> None:
+        if self.position_embedding not in ("sinusoidal", "tensor2tensor", "learned", "rotary"):
+            raise ValueError(
+                'position_embedding must be "sinusoidal", "tensor2tensor", "learned" or "rotary", got '
+                f'"{self.position_embedding}"'
+            )
+        if self.position_offset < 0:
+            raise ValueError(f"position_offset must be at least 0, got {self.position_offset}")
+        if self.position_offset and self.position_embedding == "rotary":
+            raise ValueError(f"rotary positions have no position_offset, got {self.position_offset}")
+        if self.position_embedding == "tensor2tensor" and self.d_model < 4:
+            raise ValueError(f"tensor2tensor positions need a d_model of at least 4, got {self.d_model}")
 
     def width_of_head(self, num_heads: int) -> int:
         """Return the width of the space in which one of `num_heads` heads compares."""

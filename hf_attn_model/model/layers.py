@@ -1,4 +1,4 @@
-"""Word vectors, positions, the encoder layer and the decoder layer: the parts that the stacks are built from.
+"""Word vectors, the encoder layer and the decoder layer: the parts that the stacks are built from.
 
 Shapes: B batch, T target length, S source length, D d_model, F feed-forward width.
 """
@@ -20,56 +20,13 @@ from .dropout import Dropout
 class WordEmbedding(nn.Embedding):
     """Token ids -> word vectors, scaled by sqrt(d_model) where the configuration says so."""
 
-    def __init__(self, config: AttnConfig):
-        super().__init__(config.vocab_size, config.d_model, config.pad_token_id)
+    def __init__(self, config: AttnConfig, vocab_size: int):
+        super().__init__(vocab_size, config.d_model, config.pad_token_id)
         self.scale = config.d_model**0.5 if config.scale_embedding else 1.0
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Look up the vectors: (B,T) -> (B,T,D)."""
         return super().forward(input_ids) * self.scale
-
-
-class SinusoidalPositions(nn.Module):
-    """Position -> a vector of sines and cosines of falling frequency (Vaswani et al., 2017, section 3.5).
-
-    The sines fill the first half of the vector and the cosines the second, as in Marian. The table is no parameter:
-    it is computed anew wherever the model is built or loaded.
-
-    Attributes:
-        are_added: to the word vectors; else (rotary positions) they turn the queries and keys of self-attention.
-    """
-
-    weight: torch.Tensor
-
-    def __init__(self, config: AttnConfig, num_heads: int):
-        super().__init__()
-        self.are_added = config.position_embedding == "sinusoidal"
-        width = config.d_model if self.are_added else config.width_of_head(num_heads)
-        self.register_buffer("weight", self.table(config.max_position_embeddings, width), persistent=False)
-
-    @staticmethod
-    def table(positions: int, width: int) -> torch.Tensor:
-        """Compute the sinusoids of positions 0, 1, ...: (positions, width), float32."""
-        position = torch.arange(positions, dtype=torch.float64)[:, None]
-        frequency = 10000 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
-        angle = position * frequency  # (positions, ceil(width / 2))
-        return torch.cat([angle.sin(), angle.cos()[:, : width // 2]], dim=1).float()
-
-    def forward(self, position_ids: torch.Tensor) -> torch.Tensor:
-        """Look up the vectors: (B,T) -> (B,T,D), or (B,T,K) for rotary positions."""
-        return nn.functional.embedding(position_ids, self.weight)
-
-
-def count_positions(attention_mask: torch.Tensor) -> torch.Tensor:
-    """Number the unmasked tokens of each row 0, 1, ..., so that padding on either side moves nobody.
-
-    Args:
-        attention_mask: (B,T), nonzero for tokens and 0 for padding.
-
-    Returns:
-        position ids (B,T), int64; padding before the first token gets 0.
-    """
-    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
 
 
 class TransformerLayer(GradientCheckpointingLayer):

@@ -20,8 +20,9 @@ def chunked_cross_entropy(
     labels: torch.Tensor,
     label_smoothing: float = 0.0,
     r_drop: float = 0.0,
+    bias: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Sum the cross-entropy in nats of the labels under the logits `hidden_states @ weight.T`.
+    """Sum the cross-entropy in nats of the labels under the logits `hidden_states @ weight.T + bias`.
 
     Args:
         hidden_states: (N,D); with `r_drop` (2N,D): two passes over the same text under two draws of dropout.
@@ -32,19 +33,20 @@ def chunked_cross_entropy(
         r_drop: alpha, the weight of the divergence between both passes (R-Drop; Wu et al., 2021, equation 4,
             https://arxiv.org/abs/2106.14448). The loss is halved against the paper: the mean of both cross-entropies,
             and alpha / 2 times the mean of both Kullback-Leibler divergences.
+        bias: (1,V), of the logits; it gets no gradient.
 
     Returns:
         the sum over the N labels, a float32 scalar (float64 for float64 states). Under autocast the products are of
         its dtype, as those of `nn.Linear` are; sums over the vocabulary are never of less than float32.
     """
-    return _ChunkedCrossEntropy.apply(hidden_states, weight, labels, label_smoothing, r_drop)
+    return _ChunkedCrossEntropy.apply(hidden_states, weight, labels, label_smoothing, r_drop, bias)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """The sum of the losses of the chunks; their gradients wait for the backward pass."""
 
     @staticmethod
-    def forward(ctx, hidden_states, weight, labels, label_smoothing, r_drop):
+    def forward(ctx, hidden_states, weight, labels, label_smoothing, r_drop, bias):
         device = hidden_states.device.type
         autocast = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if autocast else hidden_states.dtype
@@ -59,6 +61,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             chunk = slice(start, start + POSITIONS_AT_ONCE)
             states = passes[:, chunk].flatten(0, 1)  # (P,C,D) -> (P*C,D)
             logits = nn.functional.linear(states, projection).to(loss.dtype)
+            if bias is not None:
+                logits += bias
             log_probs = logits.log_softmax(dim=-1).unflatten(0, (len(passes), -1))  # (P,C,V)
             divergence = _divergence(log_probs) if r_drop else None
             loss += summed_cross_entropy(log_probs, labels[chunk], label_smoothing)
@@ -82,7 +86,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx, loss_gradient):
         states_gradient, weight_gradient = ctx.saved_tensors
         states_gradient = states_gradient.to(ctx.states_dtype) * loss_gradient.to(ctx.states_dtype)
-        return states_gradient, weight_gradient * loss_gradient.to(weight_gradient.dtype), None, None, None
+        return states_gradient, weight_gradient * loss_gradient.to(weight_gradient.dtype), None, None, None, None
 
 
 def summed_cross_entropy(log_probs: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:

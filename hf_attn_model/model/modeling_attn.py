@@ -7,15 +7,18 @@ from typing import Any, Unpack
 
 import torch
 from torch import nn
+from transformers import initialization as init
 from transformers.cache_utils import Cache
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput, Seq2SeqModelOutput
 from transformers.utils import TransformersKwargs, can_return_tuple
 
 from .configuration_attn import AttnConfig
-from .layers import WordEmbedding, count_positions
+from .layers import WordEmbedding
 from .loss import chunked_cross_entropy
+from .positions import count_positions
 from .stacks import AttnPreTrainedModel, Decoder, Encoder
+from .vocabularies import ResizableVocabularies
 
 
 def shift_right(labels: torch.Tensor, pad_token_id: int, start_token_id: int) -> torch.Tensor:
@@ -26,7 +29,7 @@ def shift_right(labels: torch.Tensor, pad_token_id: int, start_token_id: int) ->
 
 
 class AttnModel(AttnPreTrainedModel):
-    """Encoder and decoder over one embedding, without the projection to the vocabulary."""
+    """Encoder and decoder, by default over one embedding, without the projection to the vocabulary."""
 
     _tied_weights_keys = {
         "encoder.embed_tokens.weight": "shared.weight",
@@ -35,7 +38,10 @@ class AttnModel(AttnPreTrainedModel):
 
     def __init__(self, config: AttnConfig):
         super().__init__(config)
-        self.shared = WordEmbedding(config)
+        if config.share_encoder_decoder_embeddings:
+            self.shared = WordEmbedding(config, config.vocab_size)
+        else:
+            self._tied_weights_keys = {}
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.post_init()
@@ -45,12 +51,15 @@ class AttnModel(AttnPreTrainedModel):
         return dict(self._tied_weights_keys)
 
     def get_input_embeddings(self) -> nn.Module:
-        """Return the embedding that both sides share."""
-        return self.shared
+        """Return the embedding of the source, which by default is that of the target."""
+        return self.shared if self.config.share_encoder_decoder_embeddings else self.encoder.embed_tokens
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the embedding of both sides."""
-        for owner, name in ((self, "shared"), (self.encoder, "embed_tokens"), (self.decoder, "embed_tokens")):
+        """Replace the embedding of the source, and of the target where it is the same."""
+        owners: list[tuple[nn.Module, str]] = [(self.encoder, "embed_tokens")]
+        if self.config.share_encoder_decoder_embeddings:
+            owners += [(self, "shared"), (self.decoder, "embed_tokens")]
+        for owner, name in owners:
             setattr(owner, name, value)
 
     @can_return_tuple
@@ -117,7 +126,7 @@ class LossKwargs(TransformersKwargs, total=False):
     r_drop: float
 
 
-class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
+class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
     """The translator: an `AttnModel` whose target states are projected to the vocabulary."""
 
     _tied_weights_keys = {
@@ -128,9 +137,20 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
 
     def __init__(self, config: AttnConfig):
         super().__init__(config)
+        if not config.share_encoder_decoder_embeddings:
+            self._tied_weights_keys = {"lm_head.weight": "model.decoder.embed_tokens.weight"}
         self.model = AttnModel(config)
-        self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        vocab_size = self.model.decoder.embed_tokens.num_embeddings
+        self.lm_head = nn.Linear(config.d_model, vocab_size, bias=False)
+        self.register_buffer("final_logits_bias", torch.zeros(1, vocab_size) if config.logits_bias else None)
         self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start the bias of the logits at zero, and everything else as `AttnPreTrainedModel` does."""
+        super()._init_weights(module)
+        if module is self and self.final_logits_bias is not None:
+            init.zeros_(self.final_logits_bias)
 
     @can_return_tuple
     def forward(
@@ -194,7 +214,7 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
         hidden_states = outputs.last_hidden_state  # (B,T,D)
         logits = loss = None
         if labels is None or not skip_logits:
-            logits = self.lm_head(hidden_states)  # (B,T,D) -> (B,T,V)
+            logits = self._project(hidden_states)  # (B,T,D) -> (B,T,V)
         if labels is not None:
             labels = labels.to(hidden_states.device)
             loss = self._summed_loss(hidden_states, logits, labels, label_smoothing, r_drop)
@@ -214,6 +234,10 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             encoder_attentions=outputs.encoder_attentions,
         )
 
+    def _project(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        logits = self.lm_head(hidden_states)
+        return logits if self.final_logits_bias is None else logits + self.final_logits_bias
+
     def _summed_loss(
         self,
         hidden_states: torch.Tensor,
@@ -228,8 +252,10 @@ class AttnForConditionalGeneration(AttnPreTrainedModel, GenerationMixin):
             hidden_states, labels = hidden_states[counted], labels[counted]  # (B,T,D) -> (N,D)
             if isinstance(self.lm_head, nn.Linear):
                 labels = labels[: len(labels) // 2] if r_drop else labels
-                return chunked_cross_entropy(hidden_states, self.lm_head.weight, labels, label_smoothing, r_drop)
-            logits = self.lm_head(hidden_states)  # an adapter stands in the place of the projection
+                return chunked_cross_entropy(
+                    hidden_states, self.lm_head.weight, labels, label_smoothing, r_drop, self.final_logits_bias
+                )
+            logits = self._project(hidden_states)  # an adapter stands in the place of the projection
         if r_drop:
             raise ValueError("r_drop needs skip_logits=True and a plain linear lm_head")
         logits = logits.flatten(0, -2).to(torch.promote_types(logits.dtype, torch.float32))  # at least float32

@@ -16,7 +16,8 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .attention import Attention
 from .configuration_attn import AttnConfig
 from .dropout import Dropout
-from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions, deepnorm_init_
+from .layers import DecoderLayer, EncoderLayer, WordEmbedding, deepnorm_init_
+from .positions import LearnedPositions, SinusoidalPositions, count_positions, make_positions
 
 
 class AttnPreTrainedModel(PreTrainedModel):
@@ -57,6 +58,8 @@ class AttnPreTrainedModel(PreTrainedModel):
                 init.zeros_(module.weight[module.padding_idx])
         elif isinstance(module, SinusoidalPositions):
             init.copy_(module.weight, module.table(*module.weight.shape))
+        elif isinstance(module, LearnedPositions):
+            init.normal_(module.weight, std=self.config.d_model**-0.5)
         else:
             super()._init_weights(module)
 
@@ -86,8 +89,9 @@ class Encoder(AttnPreTrainedModel):
 
     def __init__(self, config: AttnConfig):
         super().__init__(config)
-        self.embed_tokens = WordEmbedding(config)
-        self.embed_positions = SinusoidalPositions(config, config.encoder_attention_heads)
+        self.embed_tokens = WordEmbedding(config, config.vocab_size)
+        self.embed_positions = make_positions(config, config.encoder_attention_heads)
+        self.layernorm_embedding = nn.LayerNorm(config.d_model) if config.normalize_embedding else None
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
         if config.norm_position == "post":
@@ -114,6 +118,8 @@ class Encoder(AttnPreTrainedModel):
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
         hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        if self.layernorm_embedding is not None:
+            hidden_states = self.layernorm_embedding(hidden_states)
         hidden_states = self.dropout(hidden_states)  # (B,S,D)
 
         mask = create_bidirectional_mask(self.config, inputs_embeds, attention_mask)
@@ -135,8 +141,9 @@ class Decoder(AttnPreTrainedModel):
 
     def __init__(self, config: AttnConfig):
         super().__init__(config)
-        self.embed_tokens = WordEmbedding(config)
-        self.embed_positions = SinusoidalPositions(config, config.decoder_attention_heads)
+        self.embed_tokens = WordEmbedding(config, config.decoder_vocab_size or config.vocab_size)
+        self.embed_positions = make_positions(config, config.decoder_attention_heads)
+        self.layernorm_embedding = nn.LayerNorm(config.d_model) if config.normalize_embedding else None
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
         if config.norm_position == "post":
@@ -175,6 +182,8 @@ class Decoder(AttnPreTrainedModel):
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
         hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        if self.layernorm_embedding is not None:
+            hidden_states = self.layernorm_embedding(hidden_states)
         hidden_states = self.dropout(hidden_states)  # (B,T,D)
 
         target_cache = past_key_values
@@ -202,11 +211,11 @@ class Decoder(AttnPreTrainedModel):
 
 
 def _place(
-    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions, position_ids: torch.Tensor
+    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions | LearnedPositions, position_ids: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Add sinusoids to word vectors (B,T,D), or else return those (1|B,T,K) that turn queries and keys."""
-    sinusoids = embed_positions(position_ids).to(inputs_embeds.dtype)
-    return (inputs_embeds + sinusoids, None) if embed_positions.are_added else (inputs_embeds, sinusoids)
+    """Add positions to word vectors (B,T,D), or else return those (1|B,T,K) that turn queries and keys."""
+    positions = embed_positions(position_ids).to(inputs_embeds.dtype)
+    return (inputs_embeds + positions, None) if embed_positions.are_added else (inputs_embeds, positions)
 
 
 def _position_ids(attention_mask: torch.Tensor | None, inputs_embeds: torch.Tensor, seen: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.alignment_config import RULES
 from hf_attn_model.checkpoint.checkpoint import TEXTBOOK
 from hf_attn_model.cli import options
+from hf_attn_model.engines import FAMILIES, NATIVE
 from hf_attn_model.errors import UserError
 from hf_attn_model.recipes.recipe import recipe_names
 from hf_attn_model.view.heads import STYLES
@@ -26,6 +27,7 @@ def test_names_are_those_of_the_rooms():
     assert get_args(options.ModeName) == tuple(MODES)
     assert get_args(options.SpecialName) == SPECIAL
     assert get_args(options.StyleName) == STYLES
+    assert get_args(options.FormName) == (NATIVE, *FAMILIES)
     assert options.PAGE_SUFFIXES == PAGE_SUFFIXES
     assert options.FILM_SUFFIX == FILM_SUFFIX
     assert SHIFTS == (False, True)

@@ -1,5 +1,7 @@
 """The small model that transformers' common tests build, and its inputs."""
 
+from typing import Any, ClassVar
+
 import torch
 from transformers.testing_utils import torch_device
 
@@ -21,6 +23,7 @@ class AttnModelTester:
     hidden_size = 22
     num_hidden_layers = 2
     num_attention_heads = 3
+    choices: ClassVar[dict[str, Any]] = {}
 
     def get_config(self) -> AttnConfig:
         return AttnConfig(
@@ -39,6 +42,7 @@ class AttnModelTester:
             pad_token_id=0,
             decoder_start_token_id=1,
             eos_token_id=2,
+            **self.choices,
         )
 
     def prepare_config_and_inputs_for_common(self) -> tuple[AttnConfig, dict[str, torch.Tensor]]:
@@ -52,3 +56,15 @@ class AttnModelTester:
             "decoder_input_ids": target,
             "decoder_attention_mask": torch.ones_like(target),
         }
+
+
+class StockModelTester(AttnModelTester):
+    """The same with what stock models have and ours by default has not."""
+
+    choices: ClassVar[dict[str, Any]] = {
+        "position_embedding": "learned",
+        "position_offset": 2,
+        "normalize_embedding": True,
+        "logits_bias": True,
+        "share_encoder_decoder_embeddings": False,
+    }

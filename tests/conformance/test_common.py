@@ -7,7 +7,7 @@ import unittest
 import warnings
 
 import pytest
-from conformance.model_tester import AttnModelTester
+from conformance.model_tester import AttnModelTester, StockModelTester
 from conformance.sdist import Unavailable
 from conformance.stubs import GenerationTesterMixin
 from conformance.suite import import_suite
@@ -78,3 +78,12 @@ class AttnModelTest(
         labels = target.roll(-1, dims=1)
         labels[:, -1] = -100
         return {"input_ids": target, "attention_mask": mask, "decoder_input_ids": target, "labels": labels}
+
+
+class StockChoicesTest(AttnModelTest):
+    test_inputs_embeds_matches_input_ids = None  # it embeds the target with the vocabulary of the source
+    test_resize_embeddings_untied = None  # it expects a resized source to resize the target
+    test_training_overfit = test_bc_torch_dtype = None  # these take long and meet nothing of the other choices
+
+    def setUp(self):
+        self.model_tester = StockModelTester()

@@ -8,7 +8,7 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb as lla
 
 from hf_attn_model import AttnConfig
 from hf_attn_model.model.attention import Attention, apply_rotary_pos_emb, eager_attention_forward
-from hf_attn_model.model.layers import SinusoidalPositions
+from hf_attn_model.model.positions import SinusoidalPositions
 
 B, T, S = 2, 5, 7
 

@@ -167,7 +167,7 @@ class DivergenceCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Begin with nothing seen; an earlier divergence, after which the training is resumed, is forgotten."""
-        self.rule = ExplosionRule(math.log(kwargs["model"].config.vocab_size))
+        self.rule = ExplosionRule(math.log(kwargs["model"].config.get_text_config(decoder=True).vocab_size))
         self._losses, self._steps = [], []
         if args.should_save:
             Path(str(args.output_dir), DIVERGENCE_FILE).unlink(missing_ok=True)

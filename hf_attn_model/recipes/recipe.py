@@ -37,7 +37,7 @@ class Recipe:
         name: of the recipe.
         corpus: `textbook:en-es`, a folder with one file per split, a file, or a dataset id on the Hub.
         source_lang, target_lang: language codes, naming the columns of the corpus.
-        vocab_size: largest number of subwords.
+        vocab_size: largest number of subwords; not with `init_from`, which brings its own.
         lowercase: learn, read and write lower case alone.
         config: of a Hub dataset that has several.
         train_split, dev_split, test_split: names of the splits.
@@ -56,7 +56,12 @@ class Recipe:
         watch_attention: held-out sentences over which attention is measured from the first step on, at every
             evaluation; 0 for none.
         license: of the training data, for the model card.
-        model: fields of `AttnConfig`.
+        init_from: a translator to begin with, by folder, name on the Hub or `textbook`; `null` for fresh weights.
+        add_subwords: entries that its vocabulary gains at most, for characters that it does not know.
+        add_tokens: texts that become one token each, such as `>>spa<<`.
+        freeze: patterns of the parameters that stay as they are, such as `model.encoder.*`.
+        lora: fields of `peft.LoraConfig`, such as `r: 8`: small matrices are trained beside the frozen weights.
+        model: fields of `AttnConfig`; with `init_from` those alone that change no weights.
         training: fields of `transformers.Seq2SeqTrainingArguments`.
     """
 
@@ -64,7 +69,7 @@ class Recipe:
     corpus: str
     source_lang: str
     target_lang: str
-    vocab_size: int
+    vocab_size: int | None = None
     lowercase: bool = False
     config: str | None = None
     train_split: str = "train"
@@ -84,6 +89,11 @@ class Recipe:
     num_beams: int = 5
     watch_attention: int = 0
     license: str = "unknown"
+    init_from: str | None = None
+    add_subwords: int = 0
+    add_tokens: list[str] = field(default_factory=list)
+    freeze: list[str] = field(default_factory=list)
+    lora: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 

@@ -70,7 +70,63 @@ def train_tokenizer(
     sentences = [sentence for sentence in sentences if sentence.strip()]
     if not sentences:
         raise UserError("no text to learn a vocabulary from: every sentence is empty")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_learn(sentences, vocab_size, lowercase),
+        pad_token=PAD,
+        eos_token=END,
+        model_max_length=max_length,
+        split_special_tokens=True,  # "</s>" in a text is four pieces, not the end mark
+        clean_up_tokenization_spaces=False,
+    )
 
+
+def extend_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, sentences: Iterable[str], most: int
+) -> PreTrainedTokenizerFast:
+    """Add subwords for the characters that a vocabulary of `train_tokenizer` has by their bytes alone.
+
+    A text without such a character keeps its ids: every merge that is added holds one.
+
+    Args:
+        tokenizer: made by `train_tokenizer`; it stays as it is.
+        sentences: raw text that holds the new characters; read once.
+        most: entries to add, at most; fewer if the text yields no more.
+
+    Returns:
+        a tokenizer whose first `len(tokenizer)` entries are those of `tokenizer`.
+
+    Raises:
+        UserError: a tokenizer of another kind.
+    """
+    saved = json.loads(tokenizer.backend_tokenizer.to_str())
+    lowercase = _case_of(saved)
+    vocabulary, merges = saved["model"]["vocab"], saved["model"]["merges"]
+    vocabulary |= {token["content"]: token["id"] for token in saved["added_tokens"]}  # keep their ids
+    known = {character for piece in vocabulary for character in piece}
+    sentences = [sentence for sentence in sentences if sentence.strip()]
+    learnt = json.loads(_learn(sentences, len(vocabulary) + 2 * most, lowercase).to_str())["model"]
+    parts_of = {left + right: [left, right] for left, right in learnt["merges"]}
+    frequent = [character for character in _alphabet(sentences, len(learnt["vocab"])) if character in learnt["vocab"]]
+    for piece in (*frequent, *parts_of):
+        parts = parts_of.get(piece, [])
+        if len(vocabulary) < len(tokenizer) + most and not known.issuperset(piece) and vocabulary.keys() >= {*parts}:
+            vocabulary[piece] = len(vocabulary)
+            merges += [parts] if parts else []
+    return type(tokenizer)(tokenizer_object=Tokenizer.from_str(json.dumps(saved)), **tokenizer.init_kwargs)
+
+
+def _case_of(saved: dict) -> bool:
+    """Tell whether a tokenizer of `train_tokenizer` reads lower case alone. Raises `UserError` for any other."""
+    for lowercase in (False, True):
+        ours = json.loads(_pipeline(lowercase).to_str())
+        if all(saved[part] == ours[part] for part in ("normalizer", "pre_tokenizer", "decoder")):
+            return lowercase
+    raise UserError("subwords can be added to a tokenizer that was learnt here; to another one, add whole tokens")
+
+
+def _learn(sentences: list[str], vocab_size: int, lowercase: bool) -> Tokenizer:
+    """Learn characters and merges from sentences."""
+    fixed = [PAD, END, *BYTES]
     if lowercase:
         sentences = [normalizers.Lowercase().normalize_str(sentence) for sentence in sentences]
     alphabet = _alphabet(sentences, most=max(1, (vocab_size - len(fixed)) // 2))
@@ -84,14 +140,7 @@ def train_tokenizer(
         show_progress=False,
     )
     tokenizer.train_from_iterator(sentences, trainer, length=len(sentences))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=_without_byte_matching(tokenizer),
-        pad_token=PAD,
-        eos_token=END,
-        model_max_length=max_length,
-        split_special_tokens=True,  # "</s>" in a text is four pieces, not the end mark
-        clean_up_tokenization_spaces=False,
-    )
+    return _without_byte_matching(tokenizer)
 
 
 def _alphabet(sentences: list[str], most: int) -> list[str]:

@@ -49,13 +49,18 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForCo
         )
     except Exception as error:
         raise UserError(f"recipe {recipe.name}: model: {in_words(error)}") from error
+    check_positions(recipe, config)
+    model = AttnForConditionalGeneration(config)
+    fill_generation_config(model, recipe)
+    return model
+
+
+def check_positions(recipe: Recipe, config: AttnConfig) -> None:
+    """Raise `UserError` unless the model has a position for every token of the longest sentence."""
     padded = int(round_up(recipe.max_length))
     if padded > config.max_position_embeddings:
         most = f"model.max_position_embeddings, {config.max_position_embeddings}"
         raise UserError(f"recipe {recipe.name}: max_length, {padded} with its end mark, exceeds {most}")
-    model = AttnForConditionalGeneration(config)
-    fill_generation_config(model, recipe)
-    return model
 
 
 def fill_generation_config(model: PreTrainedModel, recipe: Recipe) -> None:

@@ -46,7 +46,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
     card = ModelCard.from_template(
-        _card_data(recipe, config, evaluation),
+        _card_data(recipe, config, evaluation, manifest.get("base")),
         template_path=str(TEMPLATE),
         name=recipe.name if recipe else path.split("/")[-1],
         path=path,
@@ -81,6 +81,12 @@ def hub_dataset(corpus: str) -> str | None:
     return corpus
 
 
+def joint_license(data: str, base: str) -> str:
+    """Name the licence of a model that was trained on data from a base: "other" if both count, and differ."""
+    known = {data, base} - {"unknown"}
+    return "other" if len(known) > 1 else next(iter(known), "unknown")
+
+
 def _read(path: Path) -> dict[str, Any]:
     """Read a file of JSON; what was not written is empty."""
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
@@ -111,8 +117,10 @@ def _corpus_name(corpus: str) -> str:
     return corpus if corpus.startswith(TEXTBOOK) or hub_dataset(corpus) else Path(corpus).name
 
 
-def _card_data(recipe: Recipe | None, config: dict[str, Any], evaluation: dict[str, Any]) -> ModelCardData:
-    """Fill the fields that the Hub searches and shows."""
+def _card_data(
+    recipe: Recipe | None, config: dict[str, Any], evaluation: dict[str, Any], base: dict[str, Any] | None
+) -> ModelCardData:
+    """Fill the fields that the Hub searches and shows; what was fine-tuned inherits from its base."""
     common: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "translation",
@@ -120,7 +128,9 @@ def _card_data(recipe: Recipe | None, config: dict[str, Any], evaluation: dict[s
     }
     if recipe is None:
         return ModelCardData(**common)
-    dataset = hub_dataset(recipe.corpus)
+    base = base or {"name": None, "hub": False, "license": recipe.license, "languages": [], "datasets": []}
+    licenses = joint_license(recipe.license, base["license"])
+    datasets = [*filter(None, [hub_dataset(recipe.corpus)]), *base["datasets"]]
     name = _corpus_name(recipe.corpus)
     results = [
         EvalResult(
@@ -139,9 +149,11 @@ def _card_data(recipe: Recipe | None, config: dict[str, Any], evaluation: dict[s
     ]
     return ModelCardData(
         model_name=recipe.name,
-        language=[recipe.source_lang, recipe.target_lang],
-        license=recipe.license,
-        datasets=[dataset] if dataset else None,
+        language=[*dict.fromkeys([recipe.source_lang, recipe.target_lang, *base["languages"]])],
+        license=licenses,
+        license_name=f"{recipe.license} and {base['license']}" if licenses == "other" else None,
+        base_model=base["name"] if base["hub"] else None,
+        datasets=[*dict.fromkeys(datasets)] or None,
         eval_results=results or None,
         **common,
     )

@@ -1,5 +1,7 @@
 """corpus of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
 
+from collections.abc import Iterator
+
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -21,10 +23,17 @@ def load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
     return pairs[0], pairs[1]
 
 
+def sentences_of(pairs: Dataset) -> Iterator[str]:
+    """Go through the sources, then through the targets."""
+    return (text for column in ("source", "target") for text in pairs[column])
+
+
 def make_tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
     """Learn the subwords of both languages from the training pairs."""
-    sentences = (text for column in ("source", "target") for text in pairs[column])
-    return train_tokenizer(sentences, recipe.vocab_size, max_length=recipe.max_length, lowercase=recipe.lowercase)
+    assert recipe.vocab_size is not None
+    return train_tokenizer(
+        sentences_of(pairs), recipe.vocab_size, max_length=recipe.max_length, lowercase=recipe.lowercase
+    )
 
 
 def training_examples(

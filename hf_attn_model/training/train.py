@@ -4,24 +4,28 @@ from contextlib import nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import (
     AutoTokenizer,
     DataCollatorForSeq2Seq,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     Seq2SeqTrainingArguments,
     TrainerCallback,
     set_seed,
 )
 
+from ..checkpoint import load_translator
 from ..errors import UserError
 from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
 from .backend import ComputeBackend, choose_backend
+from .base import add_lora, describe_base, freeze, open_base, save_merged
 from .build import build_model, training_arguments
 from .callbacks.attention import AttentionCallback
 from .callbacks.average import AverageCallback
@@ -30,8 +34,10 @@ from .callbacks.ema import EMACallback
 from .callbacks.manifest import Manifest
 from .callbacks.progress import check_reporters, progress_of
 from .evaluate import dev_translations
-from .examples import load_pairs, make_tokenizer, tokenize, training_examples
+from .examples import load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
 from .trainer import TranslationTrainer
+
+LENGTHS = ("training.max_steps", "training.num_train_epochs", "early_stopping_patience")  # may grow when resuming
 
 
 def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
@@ -39,8 +45,10 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
 
     Args:
         recipe: what to train on, what to train, and how.
-        out: a new or empty folder; with `resume`, that of an interrupted training with the same recipe.
-        resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet.
+        out: a new or empty folder; with `resume`, that of a training with the same recipe.
+        resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet; also after
+            the end of the training, if `training.max_steps`, `training.num_train_epochs` or `early_stopping_patience`
+            is larger now. The learning rate then goes on as the schedule of the new length has it at that step.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
@@ -72,8 +80,7 @@ def _train(
     set_seed(arguments.seed)
 
     train_pairs, dev_pairs = load_pairs(recipe)
-    tokenizer = make_tokenizer(recipe, train_pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
-    model = build_model(recipe, tokenizer)
+    model, tokenizer = _begin(recipe, train_pairs, checkpoint)
     processes.print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
@@ -102,16 +109,35 @@ def _train(
         ),
     )
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
-    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen)
+    base = describe_base(recipe.init_from) if recipe.init_from else None
+    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, base)
     trainer.add_callback(manifest)
     if arguments.should_save:
         out.mkdir(parents=True, exist_ok=True)
         recipe.save(out)
     with progress_of(trainer):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    trainer.save_model()
+    if recipe.lora and arguments.should_save:
+        save_merged(model, tokenizer, out)
+    elif not recipe.lora:
+        trainer.save_model()
     manifest.finish(arguments)
     return out
+
+
+def _begin(recipe: Recipe, pairs: Dataset, checkpoint: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Build or open what is trained; the Trainer loads the weights of a checkpoint that is resumed."""
+    model: PreTrainedModel
+    if recipe.init_from is None:
+        tokenizer = make_tokenizer(recipe, pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
+        model = build_model(recipe, tokenizer)
+    elif checkpoint is None or recipe.lora:  # a checkpoint of LoRA holds its adapter alone
+        model, tokenizer = open_base(recipe, sentences_of(pairs))
+    else:
+        model, tokenizer = load_translator(checkpoint)
+        model.train()
+    freeze(model, recipe.freeze)
+    return add_lora(model, recipe.lora) if recipe.lora else model, tokenizer
 
 
 def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
@@ -123,10 +149,27 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     earlier = recipe_of(out)
     if earlier is None:
         raise UserError(f"there is no training to resume in {out}")
-    for field in fields(Recipe):
-        before, now = getattr(earlier, field.name), getattr(recipe, field.name)
-        if before != now:
-            raise UserError(f"{out} was begun with {field.name}={before}, not {now}: resume with the same values")
+    for name, (before, now) in _differences(earlier, recipe).items():
+        if (
+            name not in LENGTHS
+            or not isinstance(before, int | float)
+            or not isinstance(now, int | float)
+            or now < before
+        ):
+            hint = f"; {' and '.join(LENGTHS)} may grow" if name in LENGTHS else ""
+            raise UserError(f"{out} was begun with {name}={before}, not {now}: resume with the same values{hint}")
+
+
+def _differences(earlier: Recipe, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
+    """List the settings of two recipes that differ, each with both values."""
+    flat = [
+        {f"{name}.{key}": each for name in ("model", "training", "lora") for key, each in getattr(one, name).items()}
+        | {field.name: getattr(one, field.name) for field in fields(Recipe)}
+        for one in (earlier, recipe)
+    ]
+    names = [name for name in {**flat[0], **flat[1]} if name not in ("model", "training", "lora")]
+    both = {name: (flat[0].get(name), flat[1].get(name)) for name in names}
+    return {name: (before, now) for name, (before, now) in both.items() if before != now}
 
 
 def _callbacks(recipe: Recipe, dev_pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[TrainerCallback]:

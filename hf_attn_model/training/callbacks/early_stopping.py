@@ -30,16 +30,17 @@ def newest_checkpoint(folder: str | Path) -> Path | None:
 class ResumableEarlyStopping(EarlyStoppingCallback):
     """`EarlyStoppingCallback` that goes on counting where the resumed checkpoint stood.
 
-    And a training that was interrupted after its last checkpoint is not trained further: this ends it at once.
+    And a training that was interrupted after its last checkpoint is not trained further: this ends it at once, unless
+    it is to be longer now, or more patient.
     """
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take up the count of evaluations without a better dev loss, and the decision to stop."""
+        """Take up the count of evaluations without a better dev loss, and decide whether to stop."""
         super().on_train_begin(args, state, control, **kwargs)
         if state.global_step > 0:
             saved: Any = state.stateful_callbacks
             count = saved[type(self).__name__]["attributes"]["early_stopping_patience_counter"]
             self.early_stopping_patience_counter = count
-            control.should_training_stop = saved["TrainerControl"]["args"]["should_training_stop"]
+            control.should_training_stop = state.global_step >= state.max_steps or count >= self.early_stopping_patience

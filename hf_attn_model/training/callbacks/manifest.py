@@ -37,6 +37,7 @@ class Manifest(TrainerCallback):
             all processes at once.
         checkpoint: the complete checkpoint from which the training goes on, if any.
         backend: what it computes with, in words, if that was chosen for the machine.
+        base: what is known of the translator that the training begins with, if it does.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Manifest(TrainerCallback):
         tokens_seen: Callable[[], int],
         checkpoint: str | Path | None = None,
         backend: str | None = None,
+        base: dict[str, Any] | None = None,
     ):
         self.folder = Path(folder)
         self.tokens_seen = tokens_seen
         self.backend = backend
+        self.base = base
         self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
         self.earlier = read_manifest(checkpoint)["sessions"] if checkpoint else []
         self.content: dict[str, Any] = {}
@@ -65,6 +68,7 @@ class Manifest(TrainerCallback):
         self.content = {
             "finished": False,
             "seed": args.seed,
+            **({"base": self.base} if self.base else {}),
             "data": self.data,
             "parameters": model.num_parameters(),
             "sessions": [

@@ -11,6 +11,8 @@ from huggingface_hub import ModelCard
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from ..checkpoint import Checkpoint
+from ..engines.families import FAMILIES
+from ..engines.weights import to_native
 from ..errors import UserError, in_words
 from ..files import reading
 from ..model import AttnConfig, AttnForConditionalGeneration
@@ -38,7 +40,9 @@ def open_base(recipe: Recipe, sentences: Iterable[str]) -> tuple[PreTrainedModel
         UserError: it cannot be loaded, is no model of this package, or cannot gain what the recipe adds.
     """
     base = Checkpoint(str(recipe.init_from))
-    model, tokenizer = with_config(base.model, recipe.model), base.tokenizer
+    model, tokenizer = with_config(_native(base), recipe.model), base.tokenizer
+    if (recipe.add_subwords or recipe.add_tokens) and not model.config.share_encoder_decoder_embeddings:
+        raise UserError(f"init_from={base} has a vocabulary for each language, to which nothing can be added")
     grown = deepcopy(tokenizer)
     if recipe.add_subwords:
         if not isinstance(grown, PreTrainedTokenizerFast):
@@ -73,14 +77,26 @@ def describe_base(name: str) -> dict[str, Any]:
     }
 
 
-def with_config(model: PreTrainedModel, changes: dict[str, Any]) -> AttnForConditionalGeneration:
+def _native(base: Checkpoint) -> AttnForConditionalGeneration:
+    """Load a translator of ours, or convert one that computes the same. Raises `UserError` for any other."""
+    model: Any = base.model
+    if isinstance(model, AttnForConditionalGeneration):
+        return model
+    if model.config.model_type not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise UserError(f"init_from={base} is a {type(model).__name__}: here are trained those of ours, and {known}")
+    try:
+        return to_native(model.float())
+    except UserError as error:
+        raise UserError(f"init_from={base} cannot be trained here: {error}") from error
+
+
+def with_config(model: AttnForConditionalGeneration, changes: dict[str, Any]) -> AttnForConditionalGeneration:
     """Make the same model with other values of its configuration, such as a dropout.
 
     Raises:
-        UserError: a model of another class, or a value that it cannot have.
+        UserError: what decides over weights, or a value that it cannot have.
     """
-    if not isinstance(model, AttnForConditionalGeneration):
-        raise UserError(f"init_from={model.name_or_path} is a {type(model).__name__}, which cannot be trained here")
     for name in changes.keys() - FREE:
         raise UserError(f"model.{name} is decided by init_from={model.name_or_path}: leave it out")
     try:

@@ -1,6 +1,6 @@
 """What stands around the steps of a training, one callback to a file.
 
-The names below are loaded when they are asked for: what `averaging` and a callback have from each other makes no circle.
+The names below are loaded when they are asked for: `averaging` and a callback need names of each other.
 """
 
 from typing import TYPE_CHECKING

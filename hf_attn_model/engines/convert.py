@@ -26,6 +26,7 @@ from .weights import to_native, to_stock
 CONVERSION_FILE = "conversion.json"  # beside a converted model: what it was made of, and how that was checked
 COMES_ALONG = (RECIPE_FILE, ALIGNMENT_FILE)
 WEIGHTS = ("*.safetensors", "*.bin")
+DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float16, torch.bfloat16, torch.float64)}
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def convert(checkpoint: Checkpoint | str | os.PathLike, to: str, out: str | os.P
     """Write a stock checkpoint as one of ours, or one of ours as one of a stock class.
 
     Weights, generation settings and tokenizer are the same; recipe and `alignment.json` come along. What was written is
-    loaded again and compared with its origin in float32 before the folder gets its name: logits of random ids to 1e-5,
-    all positions, and the ids of some texts. `conversion.json` says so. Weights are written in the dtype that they had.
+    loaded again and compared with its origin, in float32 at least, before the folder gets its name: logits of random
+    ids to 1e-5, all positions, and the ids of some texts. `conversion.json` says so. Weights are written in the dtype
+    that the configuration names or, where that does not hold all their numbers, in float32.
 
     Args:
         checkpoint: of ours or of one of `FAMILIES`, or its name.
@@ -76,18 +78,20 @@ def convert(checkpoint: Checkpoint | str | os.PathLike, to: str, out: str | os.P
     settings = {} if config_file is None else read_json(config_file)
     with _told(checkpoint, to):
         origin = _check_direction(settings.get("model_type"), to)
-    source, tokenizer = checkpoint.load(dtype=torch.float32), checkpoint.tokenizer
+    dtype = DTYPES.get(str(settings.get("dtype") or settings.get("torch_dtype")), torch.float32)
+    wide = torch.promote_types(dtype, torch.float32)  # in which nothing is rounded, whatever its files hold
+    source, tokenizer = checkpoint.load(dtype=wide), checkpoint.tokenizer
 
     with new_folder(out) as folder, _told(checkpoint, to):
         target: Any = to_native(source) if to == NATIVE else to_stock(cast(AttnForConditionalGeneration, source), to)
-        save(target.to(_dtype(source, settings)), tokenizer, folder)
+        save(target.to(dtype if _holds(dtype, source) else wide), tokenizer, folder)
         del target
         for name in COMES_ALONG:
             if (path := checkpoint.find(name)) is not None:
                 shutil.copyfile(path, folder / name)
 
         written = Checkpoint(folder)
-        target = written.load(dtype=torch.float32)
+        target = written.load(dtype=wide)
         compare_positions(*((target, source) if to == NATIVE else (source, target)))
         found = Conversion(
             folder=out,
@@ -132,11 +136,9 @@ def _check_direction(origin: Any, to: str) -> str:
     return origin
 
 
-def _dtype(model: PreTrainedModel, settings: dict[str, Any]) -> torch.dtype:
-    """The dtype in which a checkpoint, loaded in float32, was written, where that holds all its numbers."""
-    dtype = getattr(torch, str(settings.get("dtype") or settings.get("torch_dtype")), torch.float32)
-    is_exact = all(torch.equal(weight.to(dtype).float(), weight) for weight in model.state_dict().values())
-    return dtype if is_exact else torch.float32
+def _holds(dtype: torch.dtype, model: PreTrainedModel) -> bool:
+    """Whether all numbers of a model are numbers of this dtype."""
+    return all(torch.equal(weight.to(dtype).to(weight.dtype), weight) for weight in model.state_dict().values())
 
 
 def _facts(found: Conversion, checkpoint: Checkpoint, source: PreTrainedModel) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def to_native(stock: PreTrainedModel) -> AttnForConditionalGeneration:
     """Build our model from a stock one.
 
     Args:
-        stock: of one of `FAMILIES`, in float32; the new model has tensors of its own.
+        stock: of one of `FAMILIES`, in any dtype, which is kept; the new model has tensors of its own.
 
     Raises:
         UserError: a field of its configuration has no counterpart.
@@ -60,7 +60,7 @@ def to_stock(native: AttnForConditionalGeneration, to: str) -> PreTrainedModel:
     """Build a model of a stock class from ours.
 
     Args:
-        native: in float32; the new model has tensors of its own.
+        native: in any dtype, which is kept; the new model has tensors of its own.
         to: one of `FAMILIES`.
 
     Raises:
@@ -68,7 +68,7 @@ def to_stock(native: AttnForConditionalGeneration, to: str) -> PreTrainedModel:
     """
     family, weights = FAMILIES[to], native.state_dict()
     fields = stock_fields(native.config, to)
-    bias = weights.pop(BIAS, torch.zeros(1, len(weights[HEAD])))
+    bias = weights.pop(BIAS, weights[HEAD].new_zeros(1, len(weights[HEAD])))
     check_bias(to, is_zero=not bias.any())
     if family.logits_bias:
         weights[BIAS] = bias
@@ -92,7 +92,7 @@ def _build(model_class: type, config: PreTrainedConfig, weights: dict[str, Tenso
     """
     weights = {name: weight.clone() for name, weight in weights.items()}
     model, info = model_class.from_pretrained(  # type: ignore[attr-defined]
-        None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
+        None, config=config, state_dict=weights, dtype=origin.dtype, output_loading_info=True
     )
     assert not info["missing_keys"], info
     assert not info["unexpected_keys"], info

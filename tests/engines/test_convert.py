@@ -234,10 +234,12 @@ def test_the_note_says_what_was_converted_and_how_it_was_checked(pair):
     assert str(pair.folder.parent) not in "".join(path.read_text() for path in pair.folder.glob("*.json"))
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_a_checkpoint_in_half_precision_stays_so_and_is_exact(dtype, tmp_path):
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_checkpoint_in_another_precision_stays_so_and_is_exact(dtype, tmp_path):
     (tmp_path / "m2m").mkdir()
-    build("m2m_100", tmp_path / "m2m").to(dtype).save_pretrained(tmp_path / "m2m")
+    model = build("m2m_100", tmp_path / "m2m").to(dtype)
+    model.model.decoder.layers[1].fc1.bias.data.add_(1e-9)  # that float32 rounds away
+    model.save_pretrained(tmp_path / "m2m")
     assert convert(tmp_path / "m2m", "hf_attn", tmp_path / "out").agreement.largest_difference <= 1e-5
     weights = load_file(tmp_path / "out" / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {dtype}

@@ -10,6 +10,7 @@ import hf_attn_model
 PACKAGE = Path(hf_attn_model.__file__).parent
 ROOMS = [  # from the ground up: each imports only rooms before it
     "errors",
+    "secrets",
     "files",
     "model",
     "textbook",

@@ -16,7 +16,7 @@ from transformers import (
     set_seed,
 )
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
@@ -49,7 +49,8 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
-    backend = choose_backend(recipe.training.get("bf16")) if recipe.fast_kernels else None
+    precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
+    backend = choose_backend(precision) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
     with locked(out) if arguments.process_index == 0 else nullcontext():
         return _train(recipe, out, resume, backend, arguments)
@@ -69,6 +70,8 @@ def _train(
     processes.wait_for_everyone()  # for the check: the folder fills from here on
     checkpoint = newest_checkpoint(out) if resume else None
     check_reporters(arguments)
+    for key, winner in recipe.overruled().items():
+        processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
     train_pairs, dev_pairs = load_pairs(recipe)
@@ -77,30 +80,36 @@ def _train(
     processes.print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
-    trainer = TranslationTrainer(
-        model,
-        arguments,
-        DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP),
+    examples = (
         training_examples(recipe, train_pairs, tokenizer, arguments.seed),
         tokenize(dev_pairs, tokenizer, recipe.max_length),
-        processing_class=tokenizer,
-        callbacks=_callbacks(recipe, dev_pairs, tokenizer),
-        max_tokens=recipe.max_tokens,
-        label_smoothing=recipe.label_smoothing,
-        r_drop=recipe.r_drop,
-        word_dropout=recipe.word_dropout,
-        muon=recipe.muon,
-        ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
-        backend=backend,
-        dev_metrics=partial(
-            dev_translations,
-            tokenizer=tokenizer,
-            pairs=dev_pairs,
-            target_lang=recipe.target_lang,
-            max_length=recipe.max_length,
-            lowercase=recipe.lowercase,
-        ),
     )
+    try:
+        trainer = TranslationTrainer(
+            model,
+            arguments,
+            DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP),
+            *examples,
+            processing_class=tokenizer,
+            callbacks=_callbacks(recipe, dev_pairs, tokenizer),
+            max_tokens=recipe.max_tokens,
+            label_smoothing=recipe.label_smoothing,
+            r_drop=recipe.r_drop,
+            word_dropout=recipe.word_dropout,
+            muon=recipe.muon,
+            ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
+            backend=backend,
+            dev_metrics=partial(
+                dev_translations,
+                tokenizer=tokenizer,
+                pairs=dev_pairs,
+                target_lang=recipe.target_lang,
+                max_length=recipe.max_length,
+                lowercase=recipe.lowercase,
+            ),
+        )
+    except (ImportError, ValueError) as error:  # settings that only a Trainer can judge
+        raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen)
     trainer.add_callback(manifest)

@@ -14,8 +14,8 @@ ADVICE = "log in with hf auth login, or keep it in an environment variable"
 NAMES = re.compile(
     r"(?:^|[_.-])(?:token|password|passwd|secret|credentials?)$|[_-]key$|(?:^|[.])apikey$", re.IGNORECASE
 )
-MARKS = re.compile(  # of a tokenizer
-    r"(?:^|[_.-])(?:pad|bos|eos|unk|sep|cls|mask|start|end|language|lang|image|audio|video|special)[_-]token$",
+MARKS = re.compile(  # of a tokenizer, and what is said of tokens
+    r"(?:^|[_.-])(?:pad|bos|eos|unk|sep|cls|mask|start|end|language|lang|image|audio|video|special|of|per|each)[_-]token$",
     re.IGNORECASE,
 )
 TOKENS = re.compile(r"\b(?:hf_(?:oauth|jwt)_[\w.-]{20,}|(?:hf|api_org)_[A-Za-z0-9]{20,})")  # not hf_attn_model

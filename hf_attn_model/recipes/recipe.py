@@ -91,9 +91,13 @@ class Recipe:
             found["config"] = f"corpus={self.corpus} is not on the Hub"
         return found
 
+    def to_yaml(self) -> str:
+        """Write every value as YAML, without secrets."""
+        return write_yaml(redact(asdict(self)))
+
     def save(self, folder: Path) -> None:
-        """Write the recipe beside the model, without secrets, where `recipe_of` reads it again."""
-        write_text(folder / RECIPE_FILE, write_yaml(redact(asdict(self))))
+        """Write the recipe beside the model, where `recipe_of` reads it again."""
+        write_text(folder / RECIPE_FILE, self.to_yaml())
 
 
 FIELDS = get_type_hints(Recipe)

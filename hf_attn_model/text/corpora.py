@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ..errors import UserError
 from ..files import reading
+from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
 
@@ -152,6 +153,8 @@ def _open_rows(
     corpus: str, source_lang: str, target_lang: str | None, split: str, config: str | None, *, streaming: bool
 ) -> tuple[str, Iterator[Row]]:
     """Find a file, a split of a folder or a data set on the Hub: its name and its rows."""
+    if redact(corpus) != corpus:
+        raise UserError(f"{redact(corpus)}: the name of a corpus is kept with what is made of it: {ADVICE}")
     path = local_path(corpus)
     if path is not None and path.is_dir():
         path = _file_of_split(path, split)

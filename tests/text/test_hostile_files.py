@@ -119,3 +119,13 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(UserError, match=r"cannot read .*rows\.csv: Permission denied"):
         load_corpus(str(path), "en", "es")
+
+
+SECRETS = ["https://user:word@host/x.jsonl", "https://host/x.jsonl?token=word", "hf_" + "aB3" * 12]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_in_the_name_of_a_corpus_is_refused_and_not_shown(name):
+    with pytest.raises(UserError, match=r"\[redacted\].*: the name of a corpus is kept") as caught:
+        load_corpus(name, "en", "es")
+    assert "word" not in str(caught.value).replace("password", "")

@@ -77,7 +77,7 @@ def _train(
     train_pairs, dev_pairs = load_pairs(recipe)
     tokenizer = make_tokenizer(recipe, train_pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
     model = build_model(recipe, tokenizer)
-    processes.print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
+    processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
     examples = (
@@ -136,6 +136,12 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
         before, now = getattr(earlier, field.name), getattr(recipe, field.name)
         if before != now:
             raise UserError(f"{out} was begun with {field.name}={before}, not {now}: resume with the same values")
+
+
+def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> str:
+    """Say how many subwords there are, and why they are fewer than were asked for."""
+    fewer = f" (the training text has no more; vocab_size={recipe.vocab_size:,} asks for them)"
+    return f"vocabulary of {len(tokenizer):,} subwords" + fewer * (len(tokenizer) < recipe.vocab_size)
 
 
 def _callbacks(recipe: Recipe, dev_pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[TrainerCallback]:

@@ -1,5 +1,8 @@
 """What libraries say of a setting, in a user's words."""
 
+import json
+from pathlib import Path
+
 import pytest
 from huggingface_hub.errors import StrictDataclassError
 
@@ -54,3 +57,24 @@ def test_a_file_that_is_no_recipe(content, tmp_path):
     path.write_text(content)
     with pytest.raises(UserError, match=r"recipe\.yaml: not a recipe, which has a line KEY: VALUE"):
         load_recipe(str(path))
+
+
+def test_a_mistake_is_one_line_whatever_it_names():
+    assert str(UserError("a\nfile: no\u2028such\r\nname")) == "a file: no such name"
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda: json.loads("[" * 10**5), "nested too deeply"),
+        (lambda: json.loads("9" * 5000), "a number too long to be one"),
+        (lambda: b"ab\xff".decode(), "not UTF-8 (invalid start byte at byte 2)"),
+        (lambda: {}["heads"], "it lacks heads"),
+        (lambda: Path("nowhere.json").read_text(), "cannot read nowhere.json: No such file or directory"),
+        (lambda: in_words(text=3), "there is no text to set"),
+    ],
+)
+def test_what_readers_of_files_find(read, words):
+    with pytest.raises((ValueError, RecursionError, KeyError, OSError, TypeError)) as caught:
+        read()
+    assert in_words(caught.value).endswith(words)

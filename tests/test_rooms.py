@@ -12,6 +12,7 @@ ROOMS = [  # from the ground up: each imports only rooms before it
     "_lazy",
     "_version",
     "errors",
+    "secrets",
     "files",
     "model",
     "textbook",

@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortened
 
 from ..errors import UserError
 from ..files import replacing
 from ..text.readers import read_lines, read_rows
+from .pairs import read_json_links
 from .scores import Link
 
 JSON_SUFFIX = ".jsonl"
+NUMBER = re.compile(r"[0-9]{1,9}")  # of a word
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ def from_pharaoh(line: str, where: str = "Pharaoh") -> list[tuple[int, int]]:
     links = []
     for part in line.split():
         source, dash, target = part.partition("-")
-        if not (dash and source.isdecimal() and target.isdecimal()):
-            raise UserError(f"{where}: {part!r} is no link; expected SOURCE-TARGET, such as 0-2")
+        if not (dash and NUMBER.fullmatch(source) and NUMBER.fullmatch(target)):
+            raise UserError(f"{where}: {shortened(part)} is no link; expected SOURCE-TARGET, such as 0-2")
         links.append((int(source), int(target)))
     return links
 
@@ -82,6 +86,6 @@ def read_links(path: str | os.PathLike) -> Iterator[list[tuple[int, int]]]:
         return
     for where, row in read_rows(path):
         try:
-            yield [(int(source), int(target)) for source, target in (row or {})["links"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{where}: `links` must be pairs [source word, target word]") from error
+            yield read_json_links((row or {}).get("links"))
+        except ValueError:
+            raise UserError(f"{where}: `links` must be pairs [source word, target word], counted from 0") from None

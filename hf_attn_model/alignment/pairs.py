@@ -118,7 +118,7 @@ def is_tokenised(data: str) -> bool:
     path = Path(data)
     if suffix_of(path) not in (".jsonl", ".jsonl.gz") or not path.is_file():
         return False
-    first = next((row for _, row in read_rows(path) if row is not None), {})
+    first: dict[str, Any] = next((row for _, row in read_rows(path) if row is not None), {})
     return isinstance(first.get("source"), list)
 
 
@@ -137,13 +137,30 @@ def _words(where: str, row: dict[str, Any], name: str) -> list[str]:
     words = row.get(name)
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
         raise UserError(f"{where}: `{name}` must be a list of words, none of them blank")
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:  # "\ud83d" in a JSON file
+        raise UserError(f"{where}: `{name}` has half a surrogate pair") from None
     return words
 
 
 def _links(where: str, row: dict[str, Any], name: str, target_words: int, source_words: int) -> list[tuple[int, int]]:
     try:
-        links = [(int(source), int(target)) for source, target in row.get(name, [])]
-        to_matrix(links, target_words, source_words)
-    except (TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{where}: `{name}` must be pairs [source word, target word] of words there are") from error
+        links = read_json_links(row.get(name, []))
+        if all(source < source_words and target < target_words for source, target in links):
+            return links
+    except ValueError:
+        pass
+    raise UserError(f"{where}: `{name}` must be pairs [source word, target word] of words there are")
+
+
+def read_json_links(value: Any) -> list[tuple[int, int]]:
+    """Read `[[source word, target word], ...]`. Raises `ValueError` for anything else, 1.5 and -1 among it."""
+    if not isinstance(value, list):
+        raise ValueError("no list")
+    links = []
+    for link in value:
+        if not (isinstance(link, list) and len(link) == 2 and all(type(word) is int and word >= 0 for word in link)):
+            raise ValueError(f"{link} is no link")
+        links.append((link[0], link[1]))
     return links

@@ -122,10 +122,10 @@ class Checkpoint:
     @cached_property
     def recipe(self) -> "Recipe | None":
         """What it was trained by; `None` for a model of other origin. Raises `UserError` for one that is damaged."""
-        from ..recipes import RECIPE_FILE, load_recipe
+        from ..recipes import RECIPE_FILE, read_recipe
 
         path = self.find(RECIPE_FILE)
-        return None if path is None else load_recipe(str(path))
+        return None if path is None else read_recipe(path)
 
     @property
     def source_lang(self) -> str | None:

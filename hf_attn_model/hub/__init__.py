@@ -1,6 +1,6 @@
 """Sharing on the Hugging Face Hub: a checkpoint -> what goes up -> one commit.
 
-Reading order: `model`, `dataset`, `space` (what goes up) -> `upload` (one commit) -> `repositories`.
+Reading order: `clean` -> `model`, `dataset`, `space` (what goes up) -> `upload` (one commit) -> `repositories`.
 """
 
 from .repositories import push

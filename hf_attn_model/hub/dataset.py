@@ -10,6 +10,7 @@ from ..export.schema import METADATA
 from ..export.store import Maps, open_maps
 from ..files import write_json
 from ..recipes.recipe import Recipe, recipe_of
+from ..secrets import redact
 from ..training.card import CARD
 from .upload import Shipment
 
@@ -30,7 +31,7 @@ def check_maps(folder: Path) -> Maps:
 
 
 def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stage: Path) -> Shipment:
-    """Write card and metadata of an export into a folder; its shards go up from where they lie.
+    """Write card and metadata of an export into a folder, without secrets; its shards go up from where they lie.
 
     Args:
         maps: the export.
@@ -40,7 +41,7 @@ def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stag
     """
     stage.mkdir()
     recipe = recipe_of(model_folder)
-    facts = dict(maps.metadata)
+    facts = redact(dict(maps.metadata))
     if Path(facts["model"]).resolve() == model_folder.resolve():  # readers know the model by its id
         facts["model"] = model_id
     write_json(stage / METADATA, facts)

@@ -4,7 +4,6 @@ The model is loaded and saved anew, into a folder of its own: what goes up has b
 and holds nothing of the training's scratch files.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from ..training.callbacks.manifest import MANIFEST_FILE
 from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
 from ..translation.search import translate
 from ..view.pictures import save_picture
+from .clean import copy_clean
 from .upload import Shipment
 
 RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, ALIGNMENT_FILE, CONVERSION_FILE)
+SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json")
 OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
 
 
@@ -34,7 +35,7 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = None) -> Shipment:
-    """Save what goes up into a folder: model, code, tokenizer, records, picture and card.
+    """Save what goes up into a folder: model, code, tokenizer, records, picture and card, all without secrets.
 
     Args:
         folder: the checkpoint, made by `hf-attn train` or any `save_pretrained`.
@@ -53,13 +54,16 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
     tokenizer.save_pretrained(stage)
     for name in RECORDS:
         if (folder / name).is_file():
-            shutil.copyfile(folder / name, stage / name)
+            copy_clean(folder / name, stage / name)
 
     example = _draw_example(model, tokenizer, sentence, default_example(recipe), stage / PICTURE)
     if recipe is None and (folder / CARD).is_file():
-        shutil.copyfile(folder / CARD, stage / CARD)
+        copy_clean(folder / CARD, stage / CARD)
     else:
         write_card(stage, repo_id, example)
+    for name in SETTINGS:
+        if (stage / name).is_file():
+            copy_clean(stage / name, stage / name)
     return Shipment(repo_id, "model", {path.name: path for path in stage.iterdir()}, OWNED)
 
 

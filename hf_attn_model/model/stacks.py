@@ -172,7 +172,10 @@ class Decoder(AttnPreTrainedModel):
         `attention_mask` (B, seen + T) marks target padding, `encoder_attention_mask` (B,S) source padding.
         """
         if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
+            raise ValueError(
+                "give either decoder_input_ids or decoder_inputs_embeds: a Trainer with label_smoothing_factor needs "
+                "DataCollatorForSeq2Seq(tokenizer, model=model), which makes them of the labels"
+            )
         if inputs_embeds is None:
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:

@@ -1,5 +1,9 @@
-"""Recipes: what a training needs, as YAML files, and the one class that reads them."""
+"""Recipes: what a training needs, as YAML files, and the one class that reads them.
 
-from .recipe import RECIPE_FILE, Recipe, load_recipe, recipe_names, recipe_of
+Reading order: `values` (what a scalar means), `yaml_text` -> `limits` (what no training could
+use), `effects` (what changes nothing) -> `recipe`.
+"""
 
-__all__ = ["RECIPE_FILE", "Recipe", "load_recipe", "recipe_names", "recipe_of"]
+from .recipe import RECIPE_FILE, Recipe, load_recipe, read_recipe, recipe_names, recipe_of
+
+__all__ = ["RECIPE_FILE", "Recipe", "load_recipe", "read_recipe", "recipe_names", "recipe_of"]

@@ -1,32 +1,28 @@
 """A recipe: everything that one training needs, from a YAML file, each value overridable as `key=value`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_type_hints
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from transformers import Seq2SeqTrainingArguments
-from yaml import YAMLError
 
-from ..errors import UserError, in_words
-from ..files import write_text
+from ..errors import UserError
+from ..files import reading, write_text
 from ..model import AttnConfig
+from ..secrets import ADVICE, redact, secrets_in
+from .effects import OWNED, OWNED_MODEL, overruled
+from .limits import wrong_values
+from .values import read_as, shown
+from .yaml_text import MOST_LEVELS, read_yaml, write_yaml
 
 RECIPES = Path(__file__).parent
 RECIPE_FILE = "recipe.yaml"  # beside a trained model
-OWNED = {  # fields of TrainingArguments that a recipe says in another way, or that training here depends on
-    "output_dir": "give --out",
-    "per_device_train_batch_size": "set max_tokens",
-    "train_sampling_strategy": "batches are made by length, to max_tokens",
-    "label_smoothing_factor": "set label_smoothing",
-    "eval_strategy": "set training.eval_steps",
-    "save_strategy": "set training.eval_steps",
-    "load_best_model_at_end": "the best checkpoint is always kept",
-    "metric_for_best_model": "the best checkpoint is that of the lowest dev loss",
-}
+LARGEST = 2**16  # bytes of a file
+OPEN = "???"  # stands for a value that is still to be given
+FREE = {"dropout", "attention_dropout", "activation_dropout", "max_position_embeddings"}  # of `model`, with `init_from`
+NO_RECIPE = "not a recipe, which has a line KEY: VALUE for each setting"
 
 
 @dataclass
@@ -97,9 +93,29 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    def overruled(self) -> dict[str, str]:
+        """Find the settings that have no effect because of another: `training.num_train_epochs`, and who wins."""
+        from ..text.corpora import TEXTBOOK, local_path  # takes a second, which who only translates need not wait
+
+        found = {f"training.{name}": why for name, why in overruled(self.training, self.muon) if name in self.training}
+        if self.config is not None and (self.corpus.startswith(TEXTBOOK) or local_path(self.corpus) is not None):
+            found["config"] = f"corpus={self.corpus} is not on the Hub"
+        return found
+
+    def to_yaml(self) -> str:
+        """Write every value as YAML, without secrets."""
+        return write_yaml(redact(asdict(self)))
+
     def save(self, folder: Path) -> None:
         """Write the recipe beside the model, where `recipe_of` reads it again."""
-        write_text(folder / RECIPE_FILE, OmegaConf.to_yaml(OmegaConf.structured(self)))
+        write_text(folder / RECIPE_FILE, self.to_yaml())
+
+
+FIELDS = get_type_hints(Recipe)
+GROUPS = {  # what stands below a key, with what can have no effect there
+    "model": (AttnConfig.__annotations__, OWNED_MODEL),
+    "training": (get_type_hints(Seq2SeqTrainingArguments), OWNED),
+}
 
 
 def recipe_names() -> list[str]:
@@ -110,12 +126,15 @@ def recipe_names() -> list[str]:
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe of the package by name, or a YAML file by path, and put the overrides in place.
 
+    Nothing in a recipe is evaluated: `${NAME}` is text.
+
     Args:
         name_or_path: one of `recipe_names()`, or a path that ends in `.yaml`.
         overrides: such as `["max_tokens=2048", "model.d_model=64"]`; values are YAML.
 
     Raises:
-        UserError: no such recipe, an unknown or missing key, or a value of the wrong type.
+        UserError: no such recipe, an unknown or missing key, a value of the wrong type, a secret, or a setting that
+            would have no effect.
     """
     if name_or_path.endswith((".yaml", ".yml")):
         where, path = name_or_path, Path(name_or_path)
@@ -127,66 +146,143 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         names = ", ".join(recipe_names())
         raise UserError(f'there is no recipe "{name_or_path}": name one of {names}, or a .yaml file')
 
+    settings = _read(path, where)
+    typed: set[str] = set()
     for override in overrides:
-        if "=" not in override:
-            raise UserError(f'"{override}" is no override: write key=value, such as training.learning_rate=1e-3')
-    try:
-        config = OmegaConf.create(path.read_text(encoding="utf-8"))
-        if not isinstance(config, DictConfig):
-            raise UserError(f"{where}: not a recipe, which has a line KEY: VALUE for each setting")
-        config = cast(DictConfig, OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides))))
-        _refuse_unknown(config, [item.name for item in fields(Recipe)], where, "")
-        merged = OmegaConf.merge(Recipe, config)
-    except AssertionError:  # OmegaConf's, for a file that is one word
-        raise UserError(f"{where}: not a recipe, which has a line KEY: VALUE for each setting") from None
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"{where}: {in_words(error)}") from error
-
-    if missing := OmegaConf.missing_keys(merged):
-        raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
-    recipe = cast(Recipe, OmegaConf.to_object(merged))
-    _check_values(recipe, where)
+        key, value = _read_override(override, where)
+        _put(settings, key.split("."), value)
+        typed.update(_leaves(value, key))
+    if secret := next(secrets_in(settings), None):
+        raise UserError(f"{where}: {secret} holds a secret, and a recipe goes wherever its model goes: {ADVICE}")
+    if settings.get("init_from") is not None:
+        _leave_to_base(settings, typed, where)
+    recipe = _build(settings, where)
+    for group, (_, owned) in GROUPS.items():
+        for name in getattr(recipe, group):
+            if name in owned:
+                raise UserError(f"{where}: {group}.{name} is not for recipes: {owned[name]}")
+    if recipe.muon and "optim" in recipe.training:
+        raise UserError(f"{where}: muon and training.optim both choose the optimizer: leave one of them out")
+    for key, winner in recipe.overruled().items():
+        if key in typed:
+            raise UserError(f"{where}: {key} has no effect: {winner}")
     return recipe
 
 
-def _check_values(recipe: Recipe, where: str) -> None:
-    """Refuse what no training could use."""
-    for name, low, high in (
-        ("label_smoothing", 0, 1),
-        ("r_drop", 0, 1000),
-        ("bpe_dropout", 0, 1),
-        ("word_dropout", 0, 1),
-        ("ema_decay", 0, 1),
-        ("average", 0, 1000),
-        ("num_beams", 1, 1000),
-        ("max_tokens", 1, 10**9),
-        ("watch_attention", 0, 10**5),
-    ):
-        if not low <= getattr(recipe, name) <= high:
-            raise UserError(f"{where}: {name} must lie in {low} to {high}, got {getattr(recipe, name)}")
-    if recipe.average and recipe.ema_decay:
-        raise UserError(f"{where}: average and ema_decay both say which weights to keep: set one of them to 0")
-    if recipe.muon and "optim" in recipe.training:
-        raise UserError(f"{where}: muon and training.optim both choose the optimizer: leave one of them out")
-    _refuse_unknown(recipe.model, list(AttnConfig.__annotations__), where, "model.")
-    arguments = {item.name: item for item in fields(Seq2SeqTrainingArguments)}
-    _refuse_unknown(recipe.training, list(arguments), where, "training.")
-    for name, value in recipe.training.items():
-        if name in OWNED:
-            raise UserError(f"{where}: training.{name} is not for recipes: {OWNED[name]}")
-        if type(arguments[name].default) in (int, float) and type(value) not in (int, float):
-            raise UserError(f"{where}: training.{name} must be a number, got {value}")
+def read_recipe(path: Path) -> Recipe:
+    """Read the recipe that a training has left; secrets are taken out of it.
+
+    Raises:
+        UserError: it is none, or damaged.
+    """
+    return _build(redact(_read(path, str(path))), str(path))
 
 
 def recipe_of(model: str | Path) -> Recipe | None:
     """Read the recipe beside a model trained here; `None` for a model of other origin."""
     path = Path(model) / RECIPE_FILE
-    return load_recipe(str(path)) if path.is_file() else None
+    return read_recipe(path) if path.is_file() else None
 
 
-def _refuse_unknown(given: Iterable[str], known: list[str], where: str, prefix: str) -> None:
+def _read(path: Path, where: str) -> dict[str, Any]:
+    """Read the names and values of a file."""
+    with reading(where):
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{where}: {NO_RECIPE}: it has more than {LARGEST:,} bytes")
+        text = path.read_text(encoding="utf-8")
+    try:
+        settings = read_yaml(text)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+    if not isinstance(settings, dict):
+        raise UserError(f"{where}: {NO_RECIPE}")
+    return settings
+
+
+def _read_override(override: str, where: str) -> tuple[str, Any]:
+    """Read `key=value`."""
+    key, equals, text = override.partition("=")
+    if not equals or not key or key.count(".") > MOST_LEVELS:
+        raise UserError(f'"{shown(override)}" is no override: write key=value, such as training.learning_rate=1e-3')
+    try:
+        return key, read_yaml(text)
+    except ValueError as error:
+        raise UserError(f"{where}: {shown(override)}: {error}") from None
+
+
+def _put(settings: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    """Put a value in its place; names and values are added to those that are there."""
+    *groups, name = names
+    for group in groups:
+        if not isinstance(settings.get(group), dict):
+            settings[group] = {}
+        settings = settings[group]
+    if isinstance(value, dict) and isinstance(settings.get(name), dict):
+        for below, each in value.items():
+            _put(settings[name], [below], each)
+    else:
+        settings[name] = value
+
+
+def _leave_to_base(settings: dict[str, Any], typed: set[str], where: str) -> None:
+    """Take out what a recipe says of the vocabulary and the sizes of a model: those of `init_from` count."""
+    sizes = settings.get("model")
+    given = {f"model.{name}": (sizes, name) for name in sizes if name not in FREE} if isinstance(sizes, dict) else {}
+    for key, (group, name) in {**given, "vocab_size": (settings, "vocab_size")}.items():
+        if key in typed:
+            raise UserError(f"{where}: {key} has no effect: init_from={settings['init_from']} brings its own")
+        group.pop(name, None)
+
+
+def _leaves(value: Any, key: str) -> Iterable[str]:
+    """Name the settings of an override: `training.max_steps`, also for `training={max_steps: 7}`."""
+    if isinstance(value, dict) and key in GROUPS:
+        return [f"{key}.{name}" for name in value]
+    return [".".join(key.split(".")[:2])]
+
+
+def _build(settings: dict[str, Any], where: str) -> Recipe:
+    """Give every setting the value that its field has."""
+    _refuse_unknown(settings, FIELDS, where, "")
+    needed = {item.name for item in fields(Recipe) if item.default is MISSING and item.default_factory is MISSING}
+    if missing := (needed - settings.keys()) | set(_open_settings(settings)):
+        raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
+    try:
+        values = {name: _read_field(name, value, where) for name, value in settings.items()}
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+    recipe = Recipe(**values)
+    if wrong := next(wrong_values(vars(recipe), recipe.training), None):
+        raise UserError(f"{where}: {wrong}")
+    if recipe.vocab_size is None and recipe.init_from is None:
+        raise UserError(f"{where} needs a value for vocab_size: write vocab_size=...")
+    if recipe.average and recipe.ema_decay:
+        raise UserError(f"{where}: average and ema_decay both say which weights to keep: set one of them to 0")
+    return recipe
+
+
+def _open_settings(settings: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Name the settings whose value is still to be given."""
+    for name, value in settings.items():
+        if value == OPEN:
+            yield prefix + name
+        elif isinstance(value, dict):
+            yield from _open_settings(value, f"{prefix}{name}.")
+
+
+def _read_field(name: str, value: Any, where: str) -> Any:
+    """Read the value of one field of a recipe."""
+    if name in GROUPS and isinstance(value, dict):
+        kinds = GROUPS[name][0]
+        _refuse_unknown(value, kinds, where, f"{name}.")
+        return {key: read_as(kinds[key], each, f"{name}.{key}") for key, each in value.items()}
+    found = read_as(FIELDS[name], value, name)
+    return float(found) if FIELDS[name] is float else found
+
+
+def _refuse_unknown(given: Iterable[str], known: Iterable[str], where: str, prefix: str) -> None:
     for name in given:
         if name not in known:
             close = get_close_matches(name, known, n=3)
             hint = f": did you mean {' or '.join(prefix + item for item in close)}?" if close else ""
-            raise UserError(f"{where} knows no {prefix}{name}{hint}")
+            raise UserError(f"{where} knows no {prefix}{shown(name)}{hint}")

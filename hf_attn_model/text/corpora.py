@@ -16,11 +16,14 @@ import datasets
 import pyarrow as pa
 
 from ..errors import UserError
+from ..files import reading
+from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
 
 TEXTBOOK = "textbook:"
 ROWS_AT_ONCE = 10_000
+MOST_NAMED = 20  # columns in a message
 
 
 @dataclass(frozen=True)
@@ -130,16 +133,36 @@ def stream_corpus(
     return CorpusStream(name, read)
 
 
+def local_path(corpus: str) -> Path | None:
+    """Find a corpus on this machine; `None` for the textbook, and where there is no such file or folder.
+
+    Raises:
+        UserError: no file can bear this name.
+    """
+    if corpus.startswith(TEXTBOOK):
+        return None
+    with reading(corpus):
+        try:
+            path = Path(corpus).expanduser()
+        except RuntimeError:
+            raise UserError(f"{corpus}: there is no home of that name") from None
+        return path if path.exists() else None
+
+
 def _open_rows(
     corpus: str, source_lang: str, target_lang: str | None, split: str, config: str | None, *, streaming: bool
 ) -> tuple[str, Iterator[Row]]:
     """Find a file, a split of a folder or a data set on the Hub: its name and its rows."""
-    path = Path(corpus).expanduser()
-    if path.is_dir():
+    if redact(corpus) != corpus:
+        raise UserError(f"{redact(corpus)}: the name of a corpus is kept with what is made of it: {ADVICE}")
+    path = local_path(corpus)
+    if path is not None and path.is_dir():
         path = _file_of_split(path, split)
-    if path.exists():
+    if path is not None:
+        if not path.is_file():
+            raise UserError(f"{corpus}: neither a file nor a folder, but a pipe or a device: write it into a file")
         return f"{path.absolute().parent.name}/{path.name}", _file_rows(path, source_lang, target_lang)
-    if suffix_of(path) or corpus.startswith((".", "/", "~")):
+    if suffix_of(Path(corpus)) or corpus.startswith((".", "/", "~")):
         raise UserError(f"{corpus}: no such file or directory")
     name = "/".join(part for part in (corpus, config, split) if part)
     return name, _hub_rows(corpus, config, split, streaming=streaming)
@@ -147,7 +170,9 @@ def _open_rows(
 
 def _file_of_split(folder: Path, split: str) -> Path:
     """The file `split` + one of `SUFFIXES`."""
-    files = {path: path.name.removesuffix(suffix) for path in sorted(folder.iterdir()) if (suffix := suffix_of(path))}
+    with reading(folder):
+        paths = sorted(folder.iterdir())
+    files = {path: path.name.removesuffix(suffix) for path in paths if (suffix := suffix_of(path))}
     found = [path for path, stem in files.items() if stem == split]
     if len(found) > 1:
         raise UserError(f"{folder}: split {split!r} is in {' and '.join(path.name for path in found)}: name the file")
@@ -219,7 +244,8 @@ def _text(row: dict[str, Any], language: str, where: str) -> str:
     if not isinstance(cells, dict):
         raise UserError(f"{where}: `translation` is {shortened(cells)}; expected a text for each language")
     if language not in cells:
-        raise UserError(f"{where}: nothing for language {language!r}; there is {', '.join(map(repr, cells))}")
+        there = ", ".join(map(repr, islice(cells, MOST_NAMED))) + (", ..." if len(cells) > MOST_NAMED else "")
+        raise UserError(f"{where}: nothing for language {language!r}; there is {there or 'nothing'}")
     text = cells[language]
     if text is None:
         return ""

@@ -11,14 +11,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import UserError
+from ..errors import UserError, in_words
+from ..files import reading
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
+KINDS = {list: "list", str: "text", int: "number", float: "number", bool: "truth", type(None): "null"}  # of JSON
+MOST_SHOWN = 200  # characters of the column names in a message
 
 Row = tuple[str, dict[str, Any] | None]
 """Where it stands, and its cells by column name; None for a blank line."""
@@ -56,13 +59,12 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
         UserError: the file cannot be read, is not whole, or a line is not UTF-8.
     """
     opener = gzip.open if path.name.endswith(".gz") else open
-    try:
-        with opener(path, "rb") as lines:
-            yield from decode_lines(lines, str(path))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path}: not a whole gzip file ({error})") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path):
+        try:
+            with opener(path, "rb") as lines:
+                yield from decode_lines(lines, str(path))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise UserError(f"{path}: not a whole gzip file ({error})") from None
 
 
 def decode_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
@@ -76,7 +78,7 @@ def decode_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise UserError(f"{where}: not UTF-8 ({error.reason} at byte {error.start})") from None
+            raise UserError(f"{where}: {in_words(error)}") from None
         yield where, text.removesuffix("\n").removesuffix("\r")
 
 
@@ -87,10 +89,10 @@ def _json_rows(path: Path) -> Iterator[Row]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{where}: not JSON ({error}); expected one object a line") from None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{where}: not JSON ({in_words(error)}); expected one object a line") from None
         if not isinstance(row, dict):
-            raise UserError(f"{where}: a JSON {type(row).__name__}; expected one object a line")
+            raise UserError(f"{where}: a JSON {KINDS[type(row)]}; expected one object a line")
         yield where, row
 
 
@@ -108,7 +110,8 @@ def _delimited_rows(path: Path, *, delimiter: str, quoted: bool) -> Iterator[Row
             if not cells:
                 yield where, None
             elif len(cells) != len(header):
-                raise UserError(f"{where}: {len(cells)} fields; expected {len(header)}: {', '.join(header)}")
+                names = shorten(", ".join(header), MOST_SHOWN, placeholder=" ...")
+                raise UserError(f"{where}: {len(cells)} fields; expected {len(header)}: {names}")
             else:
                 yield where, dict(zip(header, cells, strict=True))
     except csv.Error as error:
@@ -117,10 +120,8 @@ def _delimited_rows(path: Path, *, delimiter: str, quoted: bool) -> Iterator[Row
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     number = 0
-    try:
+    with reading(path):
         for batch in pq.ParquetFile(path).iter_batches():
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}, row {number}", row
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None

@@ -16,16 +16,10 @@ from ..engines.weights import to_native
 from ..errors import UserError, in_words
 from ..files import reading
 from ..model import AttnConfig, AttnForConditionalGeneration
-from ..recipes import Recipe
+from ..recipes.recipe import FREE, Recipe
 from ..text.tokenizer import extend_tokenizer
 from .build import check_positions
 
-FREE = {
-    "dropout",
-    "attention_dropout",
-    "activation_dropout",
-    "max_position_embeddings",
-}  # of a base: no weights hang on it
 ADAPTER = "adapter"  # folder, in that of a training, of what LoRA learnt
 
 
@@ -41,6 +35,8 @@ def open_base(recipe: Recipe, sentences: Iterable[str]) -> tuple[PreTrainedModel
     """
     base = Checkpoint(str(recipe.init_from))
     model, tokenizer = with_config(_native(base), recipe.model), base.tokenizer
+    if base.lowercase and not recipe.lowercase:
+        raise UserError(f"init_from={base} reads and writes lower case alone: write lowercase=true")
     if (recipe.add_subwords or recipe.add_tokens) and not model.config.share_encoder_decoder_embeddings:
         raise UserError(f"init_from={base} has a vocabulary for each language, to which nothing can be added")
     grown = deepcopy(tokenizer)

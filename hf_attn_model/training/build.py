@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from ..errors import UserError, in_words
 from ..model import AttnConfig, AttnForConditionalGeneration
@@ -24,7 +24,7 @@ def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "per_device_eval_batch_size": 128,
-        "bf16": backend is not None and backend.bf16,
+        "bf16": backend is not None and backend.bf16 and not given.get("fp16"),
         "use_cpu": not torch.accelerator.is_available(),
         "report_to": ["tensorboard"],
         "logging_nan_inf_filter": False,  # would hide what `DivergenceCallback` looks for, and wait for the device
@@ -32,9 +32,16 @@ def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None
         "ddp_find_unused_parameters": False,  # every step uses all of the model
     }
     try:
-        return Seq2SeqTrainingArguments(output_dir=str(out), **(defaults | given))
-    except (TypeError, ValueError) as error:
+        arguments = Seq2SeqTrainingArguments(output_dir=str(out), **(defaults | given))
+    except Exception as error:  # also files that a setting names, and packages that it needs
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
+    try:
+        Seq2SeqTrainer.get_optimizer_cls_and_kwargs(arguments)
+    except ImportError as error:
+        raise UserError(f"recipe {recipe.name}: training.optim: {in_words(error)}") from error
+    except ValueError:  # it asks for the model
+        pass
+    return arguments
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:

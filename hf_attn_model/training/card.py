@@ -11,9 +11,11 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..files import write_text
 from ..recipes.recipe import Recipe, recipe_of
-from ..text.corpora import TEXTBOOK
+from ..secrets import redact
+from ..text.corpora import TEXTBOOK, local_path
 from ..text.readers import suffix_of
 from .callbacks.manifest import read_manifest
+from .records import CONFIG, EVALUATION, TOKENIZED, check_record, read_record
 
 CARD = "README.md"
 PICTURE = "attention.png"
@@ -37,12 +39,16 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         example: given if a picture of its attention lies in the folder.
 
     Returns:
-        the file, `README.md` in the folder.
+        the file, `README.md` in the folder, without secrets.
+
+    Raises:
+        UserError: one of the records is damaged, or the card cannot be written.
     """
     folder = Path(folder)
     recipe = recipe_of(folder)
-    config, evaluation = (_read(folder / name) for name in ("config.json", EVALUATION_FILE))
-    manifest = read_manifest(folder)
+    config = read_record(folder / "config.json", CONFIG)
+    evaluation = redact(read_evaluation(folder))
+    manifest = redact(read_manifest(folder))
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
     card = ModelCard.from_template(
@@ -51,7 +57,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         name=recipe.name if recipe else path.split("/")[-1],
         path=path,
         trust=", trust_remote_code=True" if "auto_map" in config else "",
-        has_pipeline="translation" in config.get("custom_pipelines", {}),
+        has_pipeline="translation" in (config.get("custom_pipelines") or ()),
         recipe=recipe,
         corpus=_corpus_name(recipe.corpus) if recipe else None,
         sentence=json.dumps(sentence, ensure_ascii=False),
@@ -71,8 +77,7 @@ def default_example(recipe: Recipe | None) -> str | None:
 
 def hub_dataset(corpus: str) -> str | None:
     """Return the corpus of a recipe if it is the id of a data set on the Hub."""
-    path = Path(corpus).expanduser()
-    if corpus.startswith((TEXTBOOK, ".", "/", "~")) or suffix_of(path) or path.exists():
+    if corpus.startswith((TEXTBOOK, ".", "/", "~")) or suffix_of(Path(corpus)) or local_path(corpus) is not None:
         return None
     try:
         validate_repo_id(corpus)
@@ -87,9 +92,17 @@ def joint_license(data: str, base: str) -> str:
     return "other" if len(known) > 1 else next(iter(known), "unknown")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Read a file of JSON; what was not written is empty."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+def read_evaluation(folder: str | Path) -> dict[str, Any]:
+    """Read the scores that `hf-attn evaluate` has left beside a model; empty where it has not.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    path, advice = Path(folder, EVALUATION_FILE), "; run hf-attn evaluate again"
+    evaluation = read_record(path, EVALUATION, advice)
+    if TOKENIZED.keys() & evaluation.keys():
+        check_record(path, evaluation, TOKENIZED, advice)
+    return evaluation
 
 
 def _training(manifest: dict[str, Any]) -> dict[str, Any]:

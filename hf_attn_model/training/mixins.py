@@ -48,6 +48,10 @@ class TokenBatches(Trainer):
         else:
             sampler = TokenBatchSampler(*pair_lengths(dataset), *share, getattr(dataset, "lengths_in", None))
             options = {"batch_sampler": sampler, "num_workers": workers}
+            options["persistent_workers"] = self.args.dataloader_persistent_workers and workers > 0
+        if options["num_workers"]:
+            for name in ("prefetch_factor", "multiprocessing_context", "in_order"):
+                options[name] = getattr(self.args, f"dataloader_{name}")
         loader = DataLoader(
             dataset,
             collate_fn=self._get_collator_with_removed_columns(self.data_collator, description="training"),

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -15,6 +14,7 @@ import torch
 from datasets import Dataset
 
 from .._version import __version__
+from ..secrets import redact_command
 
 PACKAGE = Path(__file__).parents[1]
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")
@@ -23,18 +23,19 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "n
 def command() -> str:
     """Return the command line of this process, to be typed again: `hf-attn train textbook-en-es --out runs/x`.
 
-    Of several processes it begins with `torchrun --nproc_per_node 2`, and a script is named as it is seen from here.
+    Of several processes it begins with `torchrun --nproc_per_node 2`, a script is named as it is seen from here, and
+    secrets are left out.
     """
     program, processes = Path(sys.argv[0]), int(os.environ.get("WORLD_SIZE", 1))
     if processes == 1 and program.name == "hf-attn":
-        return shlex.join(["hf-attn", *sys.argv[1:]])
+        return redact_command(["hf-attn", *sys.argv[1:]])
     launcher = ["python"] if processes == 1 else ["torchrun", "--nproc_per_node", str(processes)]
     if program.name == "hf-attn" or program.absolute().is_relative_to(PACKAGE):
         named = ["-m", f"{PACKAGE.name}.cli"]
     else:
         is_below = program.absolute().is_relative_to(Path.cwd())
         named = [str(program.absolute().relative_to(Path.cwd()) if is_below else program.name)]
-    return shlex.join([*launcher, *named, *sys.argv[1:]])
+    return redact_command([*launcher, *named, *sys.argv[1:]])
 
 
 def hardware() -> str:

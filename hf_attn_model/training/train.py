@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from ..checkpoint import load_translator
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
@@ -57,7 +57,8 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
-    backend = choose_backend(recipe.training.get("bf16")) if recipe.fast_kernels else None
+    precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
+    backend = choose_backend(precision) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
     with locked(out) if arguments.process_index == 0 else nullcontext():
         return _train(recipe, out, resume, backend, arguments)
@@ -77,37 +78,45 @@ def _train(
     processes.wait_for_everyone()  # for the check: the folder fills from here on
     checkpoint = newest_checkpoint(out) if resume else None
     check_reporters(arguments)
+    for key, winner in recipe.overruled().items():
+        processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
     train_pairs, dev_pairs = load_pairs(recipe)
     model, tokenizer = _begin(recipe, train_pairs, checkpoint)
-    processes.print(f"vocabulary of {len(tokenizer):,} subwords; model of {model.num_parameters():,} parameters")
+    processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
-    trainer = TranslationTrainer(
-        model,
-        arguments,
-        DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP),
+    examples = (
         training_examples(recipe, train_pairs, tokenizer, arguments.seed),
         tokenize(dev_pairs, tokenizer, recipe.max_length),
-        processing_class=tokenizer,
-        callbacks=_callbacks(recipe, dev_pairs, tokenizer),
-        max_tokens=recipe.max_tokens,
-        label_smoothing=recipe.label_smoothing,
-        r_drop=recipe.r_drop,
-        word_dropout=recipe.word_dropout,
-        muon=recipe.muon,
-        ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
-        backend=backend,
-        dev_metrics=partial(
-            dev_translations,
-            tokenizer=tokenizer,
-            pairs=dev_pairs,
-            target_lang=recipe.target_lang,
-            max_length=recipe.max_length,
-            lowercase=recipe.lowercase,
-        ),
     )
+    try:
+        trainer = TranslationTrainer(
+            model,
+            arguments,
+            DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP),
+            *examples,
+            processing_class=tokenizer,
+            callbacks=_callbacks(recipe, dev_pairs, tokenizer),
+            max_tokens=recipe.max_tokens,
+            label_smoothing=recipe.label_smoothing,
+            r_drop=recipe.r_drop,
+            word_dropout=recipe.word_dropout,
+            muon=recipe.muon,
+            ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
+            backend=backend,
+            dev_metrics=partial(
+                dev_translations,
+                tokenizer=tokenizer,
+                pairs=dev_pairs,
+                target_lang=recipe.target_lang,
+                max_length=recipe.max_length,
+                lowercase=recipe.lowercase,
+            ),
+        )
+    except (ImportError, ValueError) as error:  # settings that only a Trainer can judge
+        raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     base = describe_base(recipe.init_from) if recipe.init_from else None
     manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, base)
@@ -170,6 +179,14 @@ def _differences(earlier: Recipe, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
     names = [name for name in {**flat[0], **flat[1]} if name not in ("model", "training", "lora")]
     both = {name: (flat[0].get(name), flat[1].get(name)) for name in names}
     return {name: (before, now) for name, (before, now) in both.items() if before != now}
+
+
+def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> str:
+    """Say how many subwords there are, and why they are fewer than were asked for."""
+    asked, said = recipe.vocab_size, f"vocabulary of {len(tokenizer):,} subwords"
+    if asked is None or len(tokenizer) >= asked:
+        return said
+    return f"{said} (the training text has no more; vocab_size={asked:,} asks for them)"
 
 
 def _callbacks(recipe: Recipe, dev_pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[TrainerCallback]:

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from transformers import PreTrainedModel, Seq2SeqTrainer
-from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+from transformers.trainer_utils import EvalLoopOutput, SchedulerType, TrainOutput
+from transformers.training_args import OptimizerNames
 
+from ..errors import UserError, in_words
 from .backend import ComputeBackend, use_backend
 from .callbacks.divergence import DivergenceCallback
 from .callbacks.ema import EMACallback
@@ -75,11 +77,22 @@ class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
             return super().train(*args, **kwargs)
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
-        """Build the optimizer, unless the trainer has one already."""
+        """Build the optimizer, unless the trainer has one already. Raises `UserError` for one that cannot be built."""
         if self.muon and self.optimizer is None:
             whole: Any = self.model if model is None else model
             self.optimizer = muon_for(whole, self.args, self.get_decay_parameter_names(whole))
-        return super().create_optimizer(model)
+        try:
+            return super().create_optimizer(model)
+        except (ImportError, ValueError) as error:
+            raise UserError(f"training.optim={OptimizerNames(self.args.optim).value}: {in_words(error)}") from error
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
+        """Build the scheduler. Raises `UserError` for one that cannot be built."""
+        try:
+            return super().create_scheduler(num_training_steps, optimizer)
+        except (TypeError, ValueError) as error:
+            name = SchedulerType(self.args.lr_scheduler_type).value
+            raise UserError(f"training.lr_scheduler_type={name}: {in_words(error)}") from error
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Train, unless the checkpoint that was resumed is the last of its training."""

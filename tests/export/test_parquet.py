@@ -63,6 +63,8 @@ def test_duckdb_computes_on_the_weights(parquet):
     query = f"""select id, list_sum("cross") / (cross_shape[1] * cross_shape[2] * cross_shape[3]) as mass
                 from '{parquet}/data/*.parquet'"""
     assert [mass for _, mass in duckdb.sql(query).fetchall()] == pytest.approx([1.0] * 15, abs=1e-3)
+    with pytest.raises(duckdb.ParserException):  # as the guide says, `cross` needs its quotes
+        duckdb.sql(query.replace('"cross"', "cross"))
 
 
 @pytest.mark.parametrize("keep", ["weights", "qk", "top-2"])

@@ -33,6 +33,18 @@ def test_the_licence_is_that_of_the_training_data_only_for_the_same_corpus(check
         assert f"over `{name}`" in card.text
 
 
+def test_secrets_in_metadata_do_not_go_up(checkpoint, maps, tmp_path):
+    opened = open_maps(maps)
+    opened.metadata["corpus"] = opened.metadata["settings"]["corpus"] = "https://user:word@host/x?token=abc"
+    shipment = stage_maps(opened, "alice/x-attention", checkpoint, "alice/x", tmp_path / "stage")
+    for name in ("metadata.json", "README.md"):
+        text = shipment.files[name].read_text()
+        assert "https://user:[redacted]@host/x?token=[redacted]" in text
+        assert "word@" not in text
+    facts = json.loads(shipment.files["metadata.json"].read_text())
+    assert facts["conventions"] == opened.metadata["conventions"]
+
+
 def test_every_shard_is_looked_into_before_any_goes_up(checkpoint, tmp_path):
     pairs = [("two seven one", "eins sieben zwei")] * 7
     export_attention(*load_translator(str(checkpoint)), pairs, tmp_path, shard_bytes=3_000)

@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.hub.model import stage_model
+from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.text.tokenizer import train_tokenizer
 
 
@@ -85,3 +86,42 @@ def test_generate_searches_as_the_recipe_where_an_older_checkpoint_does_not_say(
     files = stage_model(copy, "alice/x", tmp_path / "given").files
     staged = GenerationConfig.from_pretrained(files["generation_config.json"].parent)
     assert (staged.num_beams, staged.max_length) == (3, 29)
+
+
+TOKEN = "hf_" + "aB3" * 11 + "x"  # as long as the Hub's, and no one's
+
+
+def test_secrets_that_lie_in_a_checkpoint_stay_there(copy, tmp_path, capsys):
+    def put(name, change):
+        (copy / name).write_text(change((copy / name).read_text()))
+
+    put("recipe.yaml", lambda text: text.replace("training:", f"training:\n  hub_token: abc\n  run_name: {TOKEN}"))
+    put("manifest.json", lambda text: text.replace('"command": "', f'"command": "x training.hub_token=abc {TOKEN} '))
+    put("evaluation.json", lambda text: text.replace('"command": "', '"api_key": "abc", "command": "'))
+    put("config.json", lambda text: text.replace("{", f'{{"from": "https://user:abc@host/{TOKEN}",', 1))
+    shipment = stage_model(copy, "alice/secret", tmp_path / "stage")
+    for name, path in shipment.files.items():
+        content = path.read_bytes()
+        assert TOKEN.encode() not in content, name
+        assert not any(word in content for word in (b": abc", b"=abc", b'"abc"', b":abc@")), name
+    said = capsys.readouterr().out
+    for name in ("recipe.yaml", "manifest.json", "evaluation.json", "config.json"):
+        assert f"{name}: it holds a secret, which stays here\n" in said
+        assert "[redacted]" in shipment.files[name].read_text()
+    assert recipe_of(shipment.files["recipe.yaml"].parent) == recipe_of(copy)
+
+
+def test_without_secrets_every_record_is_the_same_byte_for_byte(copy, tmp_path, capsys):
+    shipment = stage_model(copy, "alice/open", tmp_path / "stage")
+    for name in ("recipe.yaml", "manifest.json", "evaluation.json"):
+        assert shipment.files[name].read_bytes() == (copy / name).read_bytes()
+    assert "secret" not in capsys.readouterr().out
+
+
+def test_a_card_by_hand_loses_its_tokens(stock, tmp_path):
+    (stock / "README.md").write_text(f"# by hand\r\nuse {TOKEN}, pad_token=x, token=mine\r\n", newline="")
+    text = stage_model(stock, "alice/stock", tmp_path / "stage").files["README.md"].read_text()
+    assert text == "# by hand\nuse [redacted], pad_token=x, token=mine\n"
+    (stock / "README.md").write_bytes(b"\xff")
+    with pytest.raises(UserError, match=r"README\.md is damaged: not UTF-8"):
+        stage_model(stock, "alice/stock", tmp_path / "again")

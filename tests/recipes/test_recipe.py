@@ -51,7 +51,8 @@ def test_overrides_are_numbers_where_people_write_numbers():
         ("textbook-en-es", ["model=3"], "model"),
         ("textbook-en-es", ["corpus=null"], "corpus"),
         ("textbook-en-es", ["max_tokens"], '"max_tokens" is no override: write key=value'),
-        ("textbook-en-es", ["max_tokens=["], "recipe textbook-en-es"),
+        ("textbook-en-es", ["max_tokens=["], "recipe textbook-en-es: max_tokens=[: line 1: "),
+        ("textbook-en-es", ["model.dropout=yes_please"], "model.dropout must be a number, got yes_please"),
         ("textbook-en-es", ["label_smoothing=2"], "label_smoothing must lie in 0 to 1, got 2"),
         ("textbook-en-es", ["bpe_dropout=1.5"], "bpe_dropout must lie in 0 to 1, got 1.5"),
         ("textbook-en-es", ["r_drop=-1"], "r_drop must lie in 0 to"),
@@ -60,6 +61,21 @@ def test_overrides_are_numbers_where_people_write_numbers():
         ("textbook-en-es", ["num_beams=0"], "num_beams must lie in"),
         ("textbook-en-es", ["training.learning_rate=fast"], "training.learning_rate must be a number, got fast"),
         ("textbook-en-es", ["training.per_device_train_batch_size=8"], "set max_tokens"),
+        ("textbook-en-es", ["training.max_steps=0"], "training.max_steps must be at least 1, or -1 for training."),
+        ("textbook-en-es", ["training.seed=4294967296"], "training.seed must lie in 0 to 4294967295, got 4294967296"),
+        ("textbook-en-es", ["training.eval_steps=0"], "training.eval_steps must be above 0, got 0"),
+        ("textbook-en-es", ["training.eval_steps=null"], "training.eval_steps must be above 0, got null"),
+        (
+            "textbook-en-es",
+            ["training.save_steps=300"],
+            "training.save_steps=300 is no multiple of training.eval_steps",
+        ),
+        ("textbook-en-es", ["training.gradient_accumulation_steps=0"], "gradient_accumulation_steps must lie in 1 to"),
+        ("textbook-en-es", ["training.log_level=loud"], "log_level must be one of passive, detail, debug, info, warn"),
+        ("textbook-en-es", ["training={optim: sgd, optim_args: x}"], "optim_args must be NAME=VALUE,NAME=VALUE, got x"),
+        ("textbook-en-es", ["training.max_steps=1.5"], "training.max_steps must be a whole number, got 1.5"),
+        ("textbook-en-es", ["training.bf16=2"], "training.bf16 must be true or false, got 2"),
+        ("textbook-en-es", ["training.run_name=???"], "needs a value for training.run_name"),
         ("textbook-en-es", ["training.load_best_model_at_end=false"], "always kept"),
     ],
 )
@@ -81,7 +97,6 @@ def test_a_broken_file_is_named(tmp_path):
     ("override", "message"),
     [
         ("model.d_model=13", "does not divide d_model=13"),
-        ("model.dropout=yes_please", "dropout"),
         ("model.activation_function=gelo", "gelo"),
         ("training.lr_scheduler_type=sometimes", "sometimes"),
     ],
@@ -102,3 +117,53 @@ def test_saved_beside_a_model_and_read_again(tmp_path):
     recipe.save(tmp_path)
     assert recipe_of(tmp_path) == recipe
     assert recipe_of(tmp_path / "elsewhere") is None
+
+
+TOKEN = "hf_" + "aB3" * 11 + "x"  # as long as the Hub's, and no one's
+
+
+@pytest.mark.parametrize(
+    ("override", "place"),
+    [
+        ("training.hub_token=abc", "training.hub_token"),
+        ("training={hub_token: abc}", "training.hub_token"),
+        ("training.lr_scheduler_kwargs.api_key=abc", "training.lr_scheduler_kwargs.api_key"),
+        ("hf_token=abc", "hf_token"),
+        (f"name={TOKEN}", "name"),
+        (f"training.report_to=[wandb, {TOKEN}]", "training.report_to"),
+        ("corpus=https://user:word@host/corpus.jsonl", "corpus"),
+        ("corpus=https://host/corpus.jsonl?token=abc", "corpus"),
+    ],
+)
+def test_a_secret_is_refused_where_it_is_typed_and_not_shown(override, place, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    load_recipe("textbook-en-es").save(tmp_path)
+    advice = f"{place} holds a secret, and a recipe goes wherever its model goes: log in with hf auth login"
+    with pytest.raises(UserError, match=advice) as caught:
+        load_recipe("textbook-en-es", [override])
+    assert "abc" not in str(caught.value)
+    key, _, value = override.partition("=")
+    if "." not in key and "{" not in value:
+        lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{key}:")]
+        path.write_text("\n".join([*lines, f"{key}: {value}"]))
+        with pytest.raises(UserError, match=advice):
+            load_recipe(str(path))
+
+
+def test_a_secret_that_an_earlier_version_left_beside_a_model_is_taken_out(tmp_path):
+    load_recipe("textbook-en-es").save(tmp_path)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(path.read_text() + f"  hub_token: abc\n  run_name: {TOKEN}\n")
+    recipe = recipe_of(tmp_path)
+    assert recipe.training["hub_token"] == recipe.training["run_name"] == "[redacted]"
+    assert recipe.source_lang == "en"
+
+    recipe.training["hub_token"] = recipe.name = TOKEN  # as only a program can
+    recipe.save(tmp_path)
+    assert TOKEN not in path.read_text()
+
+
+def test_what_is_no_secret_is_kept(tmp_path):
+    recipe = load_recipe("textbook-en-es", ["name=hf_attn_model_of_max_tokens", "license=https://example.org:80/a@b"])
+    recipe.save(tmp_path)
+    assert recipe_of(tmp_path) == recipe

@@ -146,7 +146,7 @@ GOOD = '{"en": "a", "es": "b"}\n'
         ("a.csv", "en,es\n", r"a.csv: an empty corpus \(no rows\)"),
         ("a.jsonl", "", r"a.jsonl: an empty corpus \(no rows\)"),
         ("a.jsonl", '{"en": "a", "es": ""}\n\n', r"an empty corpus \(none of the 2 rows has text in en and es\)"),
-        ("a.parquet", "PAR1", r"a.parquet: not a readable Parquet file"),
+        ("a.parquet", "PAR1", r"a.parquet is damaged: Parquet file size is 4 bytes"),
         ("a.docx", "", r"a.docx: cannot read this kind of file; known are .jsonl, "),
     ],
 )

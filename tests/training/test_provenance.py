@@ -29,3 +29,11 @@ def test_a_command_can_be_typed_again(program, processes, expected, monkeypatch)
     monkeypatch.setattr("sys.argv", [program, "train", "a recipe", "--out", "x"])
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     assert provenance.command() == expected
+
+
+def test_a_command_is_written_down_without_its_secrets(monkeypatch):
+    monkeypatch.setattr(
+        "sys.argv", ["train.py", "--hub-token", "abc", "max_tokens=3", "token=abc", "https://a:abc@b/c"]
+    )
+    assert "abc" not in provenance.command()
+    assert "max_tokens=3" in provenance.command()

@@ -77,6 +77,36 @@ def test_pairs_longer_than_the_limit_are_left_out_and_counted(small_recipe, tmp_
     assert "left out 343 pairs longer than 3 tokens" in capsys.readouterr().out
 
 
+def test_what_will_not_be_as_asked_is_said_before_the_first_step(small_recipe, tmp_path, capsys):
+    arguments = small_recipe.training | {"num_train_epochs": 7, "learning_rate": float("nan")}
+    recipe = replace(small_recipe, vocab_size=2_000_000, training=arguments)
+    with pytest.raises(UserError):  # its loss is no number
+        training.train(recipe, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "training.num_train_epochs has no effect: training.max_steps=24 says how long, unless it is -1\n" in said
+    assert " subwords (the training text has no more; vocab_size=2,000,000 asks for them); model of" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fsdp": "full_shard"}, "recipe counting: training: Using fsdp only works in distributed training"),
+        ({"optim": "lomo"}, r"recipe counting: training\.optim: You need to install `lomo_optim`"),
+        ({"optim": "sgd", "optim_args": "momentum=x"}, r"training\.optim=sgd: could not convert string to float"),
+        (
+            {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"cycles": 2}},
+            r"training\.lr_scheduler_type=cosine: there is no cycles to set",
+        ),
+        ({"accelerator_config": "nowhere.json"}, "training: cannot read nowhere.json: No such file or directory"),
+        ({"report_to": None}, r"training\.report_to=None: None is not supported"),
+    ],
+)
+def test_settings_that_only_a_trainer_can_judge_are_refused_in_one_line(settings, message, small_recipe, tmp_path):
+    recipe = replace(small_recipe, training=small_recipe.training | settings)
+    with pytest.raises(UserError, match=message):
+        training.train(recipe, tmp_path / "run")
+
+
 def test_stopped_before_the_first_checkpoint_resuming_starts_anew(small_recipe, tmp_path, out):
     folder = tmp_path / "stopped"
     folder.mkdir()

@@ -41,6 +41,16 @@ def test_every_pair_comes_once_in_an_epoch_and_only_its_tokens(tmp_path, kind, w
     assert seen == Counter(range(PAIRS))
 
 
+def test_settings_of_the_workers_are_heard(tmp_path):
+    trainer = replicas.make_trainer(tmp_path, replicas.Pairs())
+    heard = {"persistent_workers": True, "prefetch_factor": 3, "in_order": False}
+    for name, value in (heard | {"num_workers": 1, "multiprocessing_context": "fork"}).items():
+        setattr(trainer.args, f"dataloader_{name}", value)
+    batches = trainer.get_train_dataloader()
+    assert {name: getattr(batches, name) for name in heard} == heard
+    assert batches.multiprocessing_context.get_start_method() == "fork"
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("kind", [replicas.Pairs, replicas.Stream])
 def test_data_that_changes_is_told_the_epoch(tmp_path, kind, workers):

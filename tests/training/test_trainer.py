@@ -54,6 +54,13 @@ def test_stock_label_smoothing_equals_ours(pairs, tmp_path):
     torch.testing.assert_close(loss, theirs, atol=1e-5, rtol=0)
 
 
+def test_label_smoothing_with_a_collator_that_knows_no_model_says_what_is_missing(pairs, tmp_path):
+    arguments = Seq2SeqTrainingArguments(str(tmp_path), label_smoothing_factor=0.1, use_cpu=True, report_to=[])
+    collator = DataCollatorForSeq2Seq(train_tokenizer(["a b"], 300))
+    with pytest.raises(ValueError, match=r"DataCollatorForSeq2Seq\(tokenizer, model=model\)"):
+        Seq2SeqTrainer(make_model(), arguments, collator, pairs).train()
+
+
 def test_r_drop_trains_on_two_passes_and_counts_each_pair_once(pairs, tmp_path):
     """Without dropout both passes are equal, and so is the loss; with it, passes that differ cost more."""
     losses = {}

@@ -3,7 +3,6 @@
 It lies as `manifest.json` in the folder of the training from its first step on, and in every checkpoint.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,8 +14,10 @@ from datasets import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ...files import write_json
+from ...secrets import redact
 from .. import provenance
 from ..provenance import fingerprint
+from ..records import CODE, MANIFEST, SPLIT, check_record, read_record
 
 MANIFEST_FILE = "manifest.json"
 
@@ -125,19 +126,29 @@ class Manifest(TrainerCallback):
         }
 
     def _write(self, folder: Path, args: TrainingArguments) -> None:
-        """Write the manifest into a folder, whole or not at all."""
+        """Write the manifest into a folder, whole or not at all, without secrets."""
         if args.should_save:
-            write_json(folder / MANIFEST_FILE, self.content)
+            write_json(folder / MANIFEST_FILE, redact(self.content))
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """Read the manifest in the folder of a training or in a checkpoint; empty for a model of other origin."""
+    """Read the manifest in the folder of a training or in a checkpoint; empty for a model of other origin.
+
+    Raises:
+        UserError: it is damaged.
+    """
     path = Path(folder) / MANIFEST_FILE
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    manifest = read_record(path, MANIFEST)
+    for split in manifest.get("data", {}).values():
+        check_record(path, split, SPLIT, name="data")
+    for session in manifest.get("sessions", []):
+        if session["code"] is not None:
+            check_record(path, session["code"], CODE, name="code")
+    return manifest
 
 
 def is_trained(folder: str | Path) -> bool:
-    """Tell whether a training in the folder came to its end."""
+    """Tell whether a training in the folder came to its end. Raises what `read_manifest` raises."""
     return read_manifest(folder).get("finished", False)
 
 

@@ -131,4 +131,4 @@ def check_reporters(arguments: TrainingArguments) -> None:
         for callback in get_reporting_integration_callbacks(names):
             callback()
     except (ValueError, RuntimeError, ImportError) as error:
-        raise UserError(f"training.report_to={','.join(names)}: {' '.join(str(error).split())}") from None
+        raise UserError(f"training.report_to={','.join(map(str, names))}: {' '.join(str(error).split())}") from None

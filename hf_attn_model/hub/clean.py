@@ -1,0 +1,44 @@
+"""Text files on their way to the Hub: whatever they hold, secrets stay behind."""
+
+import json
+from pathlib import Path
+
+from ..files import reading, write_text
+from ..recipes.recipe import RECIPE_FILE, read_recipe
+from ..recipes.yaml_text import read_yaml
+from ..secrets import redact, redact_text, secrets_in
+from ..training.callbacks.manifest import MANIFEST_FILE
+from ..training.card import EVALUATION_FILE
+
+RECORDS = (MANIFEST_FILE, EVALUATION_FILE)  # whose names say what is a secret
+
+
+def copy_clean(source: Path, target: Path) -> None:
+    """Copy a text file byte for byte; without its secrets, which is said, where it has some.
+
+    Args:
+        source: a record, a file of settings, or a card.
+        target: where it goes; it may be the same.
+
+    Raises:
+        UserError: it is no text, or damaged.
+    """
+    with reading(source):
+        content = source.read_bytes()
+        text = content.decode("utf-8")
+        clean = _clean_record(source, text) or redact_text(text)
+    if clean == text:
+        target.write_bytes(content)
+    else:
+        write_text(target, clean)
+        print(f"{source.name}: it holds a secret, which stays here")
+
+
+def _clean_record(path: Path, text: str) -> str | None:
+    """Write a record without what its names say is a secret; `None` where they say of nothing."""
+    if path.name == RECIPE_FILE:
+        return read_recipe(path).to_yaml() if list(secrets_in(read_yaml(text))) else None
+    if path.name not in RECORDS:
+        return None
+    record = json.loads(text)
+    return json.dumps(redact(record), ensure_ascii=False, indent=2) + "\n" if list(secrets_in(record)) else None

@@ -13,7 +13,7 @@ def convert(
     to: Annotated[FormName, typer.Option(help="hf_attn, ours; or a stock class of transformers")],
     out: Annotated[str, typer.Option(metavar="FOLDER", help="new folder for the converted model")],
 ) -> None:
-    """Turn a stock translator into one of ours, or ours into a stock one, with the same weights."""
+    """Turn a stock translator into one of ours, or the other way."""
     checkpoint = open_checkpoint(model)
     announce(f"Converting {checkpoint} to {to}")
     from ..engines import convert as convert_checkpoint

@@ -16,6 +16,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .attention import Attention
 from .configuration_attn import AttnConfig
 from .dropout import Dropout
+from .inputs import check_ids, check_keywords, check_mask, check_positions, check_target, source_mask, with_start_mark
 from .layers import DecoderLayer, EncoderLayer, SinusoidalPositions, WordEmbedding, count_positions, deepnorm_init_
 
 
@@ -106,14 +107,23 @@ class Encoder(AttnPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Encode source ids (B,S), or word vectors (B,S,D), under a mask (B,S) of 1 for tokens, 0 for padding."""
+        """Encode source ids (B,S), or word vectors (B,S,D), under a mask (B,S) of 1 for tokens, 0 for padding.
+
+        Without a mask, the ids tell where padding is; word vectors cannot.
+        """
+        check_keywords(self.config, kwargs)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
         if inputs_embeds is None:
+            assert input_ids is not None
+            check_ids("input_ids", input_ids, self)
+            if attention_mask is None:
+                attention_mask = source_mask(input_ids, self.config)
             inputs_embeds = self.embed_tokens(input_ids)
+        check_mask("attention_mask", attention_mask, *inputs_embeds.shape[:2])
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
-        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids, 0)
         hidden_states = self.dropout(hidden_states)  # (B,S,D)
 
         mask = create_bidirectional_mask(self.config, inputs_embeds, attention_mask)
@@ -164,17 +174,22 @@ class Decoder(AttnPreTrainedModel):
 
         `attention_mask` (B, seen + T) marks target padding, `encoder_attention_mask` (B,S) source padding.
         """
+        check_keywords(self.config, kwargs)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either decoder_input_ids or decoder_inputs_embeds")
         if inputs_embeds is None:
+            assert input_ids is not None
+            check_ids("decoder_input_ids", input_ids, self)
+            attention_mask = with_start_mark(attention_mask, input_ids, self.config)
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
             past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
 
         seen = past_key_values.get_seq_length() if past_key_values is not None else 0
+        check_target(inputs_embeds, attention_mask, encoder_hidden_states, encoder_attention_mask, seen)
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
-        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids, seen)
         hidden_states = self.dropout(hidden_states)  # (B,T,D)
 
         target_cache = past_key_values
@@ -202,9 +217,10 @@ class Decoder(AttnPreTrainedModel):
 
 
 def _place(
-    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions, position_ids: torch.Tensor
+    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions, position_ids: torch.Tensor, seen: int
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Add sinusoids to word vectors (B,T,D), or else return those (1|B,T,K) that turn queries and keys."""
+    check_positions(position_ids, inputs_embeds.shape[1] + seen, len(embed_positions.weight))
     sinusoids = embed_positions(position_ids).to(inputs_embeds.dtype)
     return (inputs_embeds + sinusoids, None) if embed_positions.are_added else (inputs_embeds, sinusoids)
 

@@ -17,6 +17,7 @@ from ..model import AttnConfig
 
 RECIPES = Path(__file__).parent
 RECIPE_FILE = "recipe.yaml"  # beside a trained model
+MOST_BEAMS = 1000  # of any search
 OWNED = {  # fields of TrainingArguments that a recipe says in another way, or that training here depends on
     "output_dir": "give --out",
     "per_device_train_batch_size": "set max_tokens",
@@ -148,7 +149,7 @@ def _check_values(recipe: Recipe, where: str) -> None:
         ("word_dropout", 0, 1),
         ("ema_decay", 0, 1),
         ("average", 0, 1000),
-        ("num_beams", 1, 1000),
+        ("num_beams", 1, MOST_BEAMS),
         ("max_tokens", 1, 10**9),
         ("watch_attention", 0, 10**5),
     ):

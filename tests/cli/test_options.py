@@ -13,7 +13,7 @@ from hf_attn_model.checkpoint.alignment_config import RULES
 from hf_attn_model.checkpoint.checkpoint import TEXTBOOK
 from hf_attn_model.cli import options
 from hf_attn_model.errors import UserError
-from hf_attn_model.recipes.recipe import recipe_names
+from hf_attn_model.recipes.recipe import MOST_BEAMS, recipe_names
 from hf_attn_model.view.heads import STYLES
 from hf_attn_model.view.page import PAGE_SUFFIXES
 from hf_attn_model.view.pictures import FILM_SUFFIX
@@ -28,6 +28,7 @@ def test_names_are_those_of_the_rooms():
     assert get_args(options.StyleName) == STYLES
     assert options.PAGE_SUFFIXES == PAGE_SUFFIXES
     assert options.FILM_SUFFIX == FILM_SUFFIX
+    assert options.MOST_BEAMS == MOST_BEAMS
     assert SHIFTS == (False, True)
 
 

@@ -9,12 +9,14 @@ Shapes: B batch, T target tokens, S source tokens.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
+from .edges import check_ids, check_texts, not_finite
 from .places import PLACES
 from .record import record_attention
 from .recorded import RecordedForward
@@ -45,19 +47,19 @@ def teacher_forced_attention(
         source_words, target_words: the words of each sentence as the caller counts them; see `tokenize_with_words`.
 
     Raises:
-        UserError: the lists differ in length, given words do not stand in their text, or a sentence is longer than
-            the model's positions.
+        UserError: the lists differ in length, given words do not stand in their text, or see `teacher_forced_pass`.
     """
     names = name_pairs(sources, targets, ids)
     if not names:
         return []
+    check_texts(sources, [f"sentence {name}" for name in names])
     source = tokenize_with_words(tokenizer, sources, words=source_words)
     target = read_targets(tokenizer, targets, target_words)
     forward = teacher_forced_pass(model, source, target, names=names)
     return sentence_maps(forward, source, target, names)
 
 
-def name_pairs(sources: Sequence[str], targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
+def name_pairs(sources: Sequence[Any], targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
     """Name sentence pairs: as given, else by their position. Raises `UserError` where the lists differ in length."""
     names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
     if not len(sources) == len(targets) == len(names):
@@ -70,11 +72,14 @@ def read_targets(
     targets: Sequence[str] | Sequence[Sequence[int]],
     words: Sequence[Sequence[str]] | None = None,
 ) -> list[TokenizedText]:
-    """Read sentences, or hypotheses where they are token ids."""
+    """Read sentences, or hypotheses where they are token ids. Raises `UserError` for anything else."""
     if all(isinstance(target, str) for target in targets):
         return tokenize_with_words(tokenizer, cast(Sequence[str], targets), is_target=True, words=words)
     if words is not None:
         raise UserError("hypotheses have the words of their own text: give no target_words")
+    for number, target in enumerate(targets, start=1):
+        if isinstance(target, str) or not all(isinstance(token, Integral) and int(token) >= 0 for token in target):
+            raise UserError(f"target {number}: give texts alone, or token ids alone, whole numbers from 0 on")
     return read_hypotheses(tokenizer, cast(Sequence[Sequence[int]], targets))
 
 
@@ -99,9 +104,12 @@ def teacher_forced_pass(
         places, layers, heads, keep: what to record; see `record_attention`.
 
     Raises:
-        UserError: a sentence is longer than the model's positions; or see `record_attention`.
+        UserError: there is no pair, or no partner; a sentence is longer than the model's positions, or has token ids
+            that it does not know; the model computes NaN or infinity for one; or see `record_attention`.
     """
-    names = [str(i) for i in range(len(sources))] if names is None else names
+    names = name_pairs(sources, targets, names)
+    if not names:
+        raise UserError("there is no sentence pair to pass through the model")
     limit = getattr(model.config, "max_position_embeddings", None)
     for kind, sides in (("source", sources), ("target", targets)):
         for name, side in zip(names, sides, strict=True):
@@ -109,19 +117,24 @@ def teacher_forced_pass(
                 raise UserError(
                     f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
                 )
+            check_ids(model, f"sentence {name}: the {kind}", side.ids, is_target=kind == "target")
     start, pad = _start_and_pad(model)
     source_ids, source_mask = _pad([side.ids for side in sources], pad, model.device)
     target_ids, target_mask = _pad([[start, *side.ids[:-1]] for side in targets], pad, model.device)
     body = cast(PreTrainedModel, model.base_model)
     recording = record_attention(body, places=places, layers=layers, heads=heads, keep=keep)
     with _evaluation_mode(model), recording as record:
-        body(
+        states = body(
             input_ids=source_ids,
             attention_mask=source_mask,
             decoder_input_ids=target_ids,
             decoder_attention_mask=target_mask,
             use_cache=False,
-        )
+        )[0]  # (B,T,D)
+    is_wrong = (~states.isfinite().all(dim=-1) & target_mask.bool().to(states.device)).any(dim=-1)  # (B)
+    if is_wrong.any():  # whatever is no number on the way here stays none
+        first = int(is_wrong.nonzero()[0])
+        raise not_finite(model, f"sentence {names[first]}", sources[first].text)
     return record.forwards[0]
 
 

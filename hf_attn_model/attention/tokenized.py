@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..errors import UserError
 from ..text.words import Span, join_words, locate_words, split_words, word_of_token
+from .edges import check_texts
 from .sentence import Word
 from .words import give_spaces_to_words
 
@@ -55,8 +56,9 @@ def tokenize_with_words(
             without it the words of `split_words`, where neighbours that share a token count as one.
 
     Raises:
-        UserError: the lists differ in length, or given words do not stand in their text in this order.
+        UserError: the lists differ in length, given words do not stand in their text in this order, or one is no text.
     """
+    check_texts(texts, [f"text {number}" for number in range(1, len(texts) + 1)])
     if words is not None and len(words) != len(texts):
         raise UserError(f"{len(words)} lists of words for {len(texts)} texts")
     if not texts:
@@ -83,6 +85,8 @@ def read_hypotheses(tokenizer: PreTrainedTokenizerBase, hypotheses: Sequence[Seq
 
     The same text may be cut into other tokens when it is tokenized again; here the tokens stay those of the search.
     """
+    if not hypotheses:
+        return []
     special = _special_ids(tokenizer)
     texts = tokenizer.batch_decode([[i for i in ids if i not in special] for ids in hypotheses])
     again = tokenize_with_words(tokenizer, texts, is_target=True)

@@ -80,7 +80,11 @@ def pack(forward: RecordedForward, lengths: Lengths, layout: Layout) -> Columns:
 
 
 def largest_error(forward: RecordedForward, lengths: Lengths, layout: Layout) -> float:
-    """Compare what will be read with the weights in float32: the largest difference of all."""
+    """Compare what will be read with the weights in float32: the largest difference of all.
+
+    Raises:
+        UserError: a weight is no number.
+    """
     packed = pack(forward, lengths, layout)
     largest = 0.0
     for place in layout.places:
@@ -89,7 +93,9 @@ def largest_error(forward: RecordedForward, lengths: Lengths, layout: Layout) ->
             shape = layout.shape(place, source, target)
             kept = StoredMap(layout, place, shape, {name: packed[name][i] for name in layout.columns(place, shape)})
             exact = weights[i, :, :, : shape[2], : shape[3]]
-            largest = max(largest, float(np.abs(np.asarray(kept) - exact).max()))
+            largest = float(np.maximum(largest, np.abs(np.asarray(kept) - exact).max()))  # NaN outdoes all
+    if not np.isfinite(largest):
+        raise UserError("the attention of the first sentences is NaN or infinite: the weights of the model are damaged")
     return largest
 
 

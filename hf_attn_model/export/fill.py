@@ -21,6 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.recorded import RecordedForward
 from ..attention.teacher_forcing import teacher_forced_pass
 from ..attention.tokenized import TokenizedText
+from ..translation.search import warn_of_limits
 from .arrow_rows import pack, to_batch
 from .parquet import parquet_schema, to_parquet_batch
 from .passes import Row, cut, read_rows
@@ -47,7 +48,9 @@ class Filler:
         with _old_objects_at_rest(), _Follower() as follower:
             rows = iter(rows)
             while some := list(islice(rows, WINDOW)):
-                window = _Window(some, *read_rows(self.model, self.tokenizer, some, settings.num_beams), self.layout)
+                sources, targets, limited = read_rows(self.model, self.tokenizer, some, settings.num_beams)
+                warn_of_limits(limited)
+                window = _Window(some, sources, targets, self.layout)
                 for batch in cut(*window.lengths, settings.max_tokens):
                     forward = teacher_forced_pass(
                         self.model,

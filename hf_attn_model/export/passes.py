@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..attention.edges import check_texts
 from ..attention.tokenized import TokenizedText, read_hypotheses, tokenize_with_words
 from ..errors import UserError
 from ..text.readers import read_lines
-from ..translation.search import translate_to_ids
+from ..translation.search import search
 
 
 class Row(NamedTuple):
@@ -22,21 +23,32 @@ class Row(NamedTuple):
 
 def read_rows(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], num_beams: int
-) -> tuple[list[TokenizedText], list[TokenizedText]]:
+) -> tuple[list[TokenizedText], list[TokenizedText], list[str]]:
     """Read sources and targets, and translate where there is no target.
 
+    Returns:
+        the sources, the targets, and the names of the sentences whose translations reached their limit.
+
     Raises:
-        UserError: a sentence to translate has more tokens than the model has positions.
+        UserError: a sentence is no text, or cannot be translated (see `search`).
     """
+    names = [f"sentence {row.id}" for row in rows]
+    check_texts([row.source for row in rows], names)
+    check_texts([row.target or "" for row in rows], names)
     sources = tokenize_with_words(tokenizer, [row.source for row in rows])
     given = tokenize_with_words(tokenizer, [row.target for row in rows if row.target is not None], is_target=True)
-    found: list[TokenizedText] = []
-    if missing := [row for row in rows if row.target is None]:
-        names = [f"sentence {row.id}" for row in missing]
-        ids = translate_to_ids(model, tokenizer, [row.source for row in missing], num_beams=num_beams, names=names)
-        found = read_hypotheses(tokenizer, ids)
+    missing = [i for i, row in enumerate(rows) if row.target is None]
+    made = search(
+        model,
+        tokenizer,
+        [rows[i].source for i in missing],
+        num_beams=num_beams,
+        names=[names[i] for i in missing],
+    )
+    found = read_hypotheses(tokenizer, [translation.ids for translation in made])
+    limited = [names[i] for i, translation in zip(missing, made, strict=True) if translation.is_cut]
     texts, hypotheses = iter(given), iter(found)
-    return sources, [next(hypotheses if row.target is None else texts) for row in rows]
+    return sources, [next(hypotheses if row.target is None else texts) for row in rows], limited
 
 
 def cut(sources: Sequence[int], targets: Sequence[int], max_tokens: int) -> list[list[int]]:

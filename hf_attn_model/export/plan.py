@@ -80,7 +80,7 @@ def plan_layout(
     Raises:
         UserError: there is no such layer or head, or queries and keys do not suffice (for `keep="qk"`).
     """
-    sources, targets = read_rows(model, tokenizer, rows, settings.num_beams)
+    sources, targets, _ = read_rows(model, tokenizer, rows, settings.num_beams)
     lengths = [len(side.ids) for side in sources], [len(side.ids) for side in targets]
     batch = next(batch for batch in cut(*lengths, settings.max_tokens) if 0 in batch)
     forward = teacher_forced_pass(

@@ -14,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput, Seq2
 from transformers.utils import TransformersKwargs, can_return_tuple
 
 from .configuration_attn import AttnConfig
+from .inputs import check_ids, check_mask, source_mask, with_start_mark
 from .layers import WordEmbedding
 from .loss import chunked_cross_entropy
 from .positions import count_positions
@@ -78,6 +79,8 @@ class AttnModel(AttnPreTrainedModel):
         **kwargs: Unpack[TransformersKwargs],
     ) -> Seq2SeqModelOutput:
         """Read the source (B,S) and the target so far (B,T): hidden states (B,T,D) of every target position."""
+        if attention_mask is None:
+            attention_mask = source_mask(input_ids, self.config)
         if encoder_outputs is None:
             encoder_outputs = self.encoder(
                 input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds, **kwargs
@@ -173,28 +176,37 @@ class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
 
         Args:
             input_ids: source ids (B,S).
-            attention_mask: (B,S), 1 for source tokens and 0 for padding.
+            attention_mask: (B,S), 1 for source tokens and 0 for padding; without it `pad_token_id` tells them apart,
+                except in `inputs_embeds`.
             decoder_input_ids: target ids read so far (B,T); with `labels` alone they are the labels shifted right.
-            decoder_attention_mask: (B,T), 1 for target tokens and 0 for padding.
+            decoder_attention_mask: (B,T), 1 for target tokens and 0 for padding; the start mark counts, also where it
+                shares its id with padding and the mask was made by `decoder_input_ids != pad_token_id`.
             decoder_position_ids: (B,T); without them positions count the unmasked tokens.
             encoder_outputs: of an earlier call, so that the source is read once.
             past_key_values: keys and values of earlier generation steps.
             inputs_embeds, decoder_inputs_embeds: word vectors (B,S,D) and (B,T,D) in place of ids.
-            labels: (B,T) the tokens to predict, -100 where none counts.
+            labels: (B,T) the tokens to predict, -100 where none counts; where none of all counts the loss is 0.
             use_cache: return `past_key_values`; without effect when there are labels.
             skip_logits: with labels, project only the positions that count, a few at a time, and return no logits: the
                 loss is the same, for less time and memory.
             kwargs: those of `LossKwargs` shape the loss, `output_attentions` and `output_hidden_states` add outputs,
-                and the rest goes to the attention implementation.
+                and the attention implementation gets the rest, if it names them.
 
         Returns:
             `Seq2SeqLMOutput` with `logits` (B,T,V) and, with labels, `loss`: their cross-entropy in nats.
+
+        Raises:
+            ValueError: ids of another type, number of dimensions, or vocabulary; nothing to read; more tokens than
+                positions; sources, targets, masks and labels that do not fit each other. On an accelerator values are
+                not looked at.
+            TypeError: a keyword that would have no effect.
         """
         label_smoothing = kwargs.pop("label_smoothing", 0.0)
         num_items_in_batch = kwargs.pop("num_items_in_batch", None)
         r_drop = kwargs.pop("r_drop", 0.0)
         if labels is not None:
             use_cache = False
+            check_ids("labels", labels, self, ignored=-100)
             if decoder_input_ids is None and decoder_inputs_embeds is None:
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
 
@@ -216,10 +228,12 @@ class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
         if labels is None or not skip_logits:
             logits = self._project(hidden_states)  # (B,T,D) -> (B,T,V)
         if labels is not None:
-            labels = labels.to(hidden_states.device)
+            check_mask("labels", labels, *hidden_states.shape[:2])
+            labels = labels.to(hidden_states.device, torch.int64)
             loss = self._summed_loss(hidden_states, logits, labels, label_smoothing, r_drop)
             if num_items_in_batch is None:
-                num_items_in_batch = labels.ne(-100).sum() / (2 if r_drop else 1)
+                counted = labels.ne(-100).sum().clamp(min=1)  # a batch without labels has no loss, and teaches nothing
+                num_items_in_batch = counted / (2 if r_drop else 1)
             loss = loss / num_items_in_batch
 
         return Seq2SeqLMOutput(
@@ -261,14 +275,31 @@ class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
         logits = logits.flatten(0, -2).to(torch.promote_types(logits.dtype, torch.float32))  # at least float32
         return nn.functional.cross_entropy(logits, labels.flatten(), label_smoothing=label_smoothing, reduction="sum")
 
+    def generate(self, inputs: torch.Tensor | None = None, *args, **kwargs) -> Any:
+        """Generate as `GenerationMixin` does; source ids (B,S) are checked, on any device, and need no mask.
+
+        A beam search pads its shorter hypotheses with more end marks, as transformers takes a `pad_token_id` of 0 for
+        none.
+        """
+        kwargs.pop("labels", None)  # of `Seq2SeqTrainer`
+        input_ids = kwargs.get("input_ids") if inputs is None else inputs
+        if input_ids is not None and kwargs.get("inputs_embeds") is None and kwargs.get("encoder_outputs") is None:
+            check_ids("input_ids", input_ids.cpu(), self)
+            if kwargs.get("attention_mask") is None:
+                kwargs["attention_mask"] = source_mask(input_ids, self.config)
+        return super().generate(inputs, *args, **kwargs)  # type: ignore[misc]
+
     def prepare_inputs_for_generation(self, input_ids: torch.LongTensor, *args, **kwargs) -> dict[str, Any]:
         """Gather what one generation step reads of the text (B,T) so far; called by `generate`.
 
-        Two things are better known here than in transformers. A text that goes on from a cache is given whole, and what
-        the cache has seen is cut off. And target positions are counted while `decoder_attention_mask` (B,T) still marks
-        padding, as for a static cache it becomes a mask of four dimensions.
+        Three things are better known here than in transformers. A text that goes on from a cache is given whole, and
+        what the cache has seen is cut off. The start mark is there still, which may be hidden by the mask. And target
+        positions are counted while `decoder_attention_mask` (B,T) still marks padding, as for a static cache it becomes
+        a mask of four dimensions.
         """
         mask, cache = kwargs.get("decoder_attention_mask"), kwargs.get("past_key_values")
+        if mask is not None:
+            mask = kwargs["decoder_attention_mask"] = with_start_mark(mask, input_ids, self.config)
         if kwargs.get("is_first_iteration") and cache is not None and 0 < cache.get_seq_length() < input_ids.shape[1]:
             kwargs["next_sequence_length"] = input_ids.shape[1] - cache.get_seq_length()
         inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)  # type: ignore[misc]

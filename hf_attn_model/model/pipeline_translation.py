@@ -1,16 +1,21 @@
 """text -> translation, its attention, its probability: the "translation" pipeline that transformers 5 no longer has.
 
-The file stands alone: it travels with every checkpoint, and `pipeline("translation", REPO, trust_remote_code=True)`
-runs it. It works with any encoder-decoder model.
+It travels with every checkpoint, and `pipeline("translation", REPO, trust_remote_code=True)` runs it. It works with any
+encoder-decoder model.
 
 Shapes: B batch, N hypotheses of one source, L layers, H heads, T target tokens, S source tokens, V vocabulary.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 import torch
-from transformers import Pipeline
+from transformers import LogitsProcessorList, Pipeline, StoppingCriteriaList
+
+from .generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
+
+logger = logging.getLogger(__name__)
 
 LENGTH_PARAMETERS = {"max_length", "max_new_tokens", "generation_config"}
 
@@ -36,9 +41,9 @@ class TranslationPipeline(Pipeline):
     def __call__(self, inputs: str | list[str] | Iterable[str], **kwargs: Any) -> Any:
         """Translate one text, a list of texts, or a data set or generator of texts.
 
-        A translation ends at its end mark, or after twice as many tokens as the longest source translated with it,
-        plus ten, unless `max_new_tokens`, `max_length` or a `generation_config` says otherwise. A blank text has an
-        empty translation.
+        A translation ends at its end mark, or after twice as many tokens as its source, plus ten, which a warning
+        tells, unless `max_new_tokens`, `max_length` or a `generation_config` says otherwise. A blank text has an empty
+        translation.
 
         Args:
             inputs: the source, or sources.
@@ -58,7 +63,8 @@ class TranslationPipeline(Pipeline):
 
         Raises:
             TypeError: an input is no text.
-            ValueError: a text has more tokens than the model has positions.
+            ValueError: a text has more tokens than the model has positions, or holds a lone surrogate; or the model
+                computes NaN or infinity for it.
         """
         if isinstance(inputs, list) and not inputs:
             return []
@@ -80,18 +86,37 @@ class TranslationPipeline(Pipeline):
     def _forward(
         self, input_tensors: dict[str, torch.Tensor], return_attention: bool = False, **generate_kwargs: Any
     ) -> dict[str, torch.Tensor]:
-        """Search: `hypotheses` (B,N,1+T) with start marks; and on request the weights, each (B,N,L,H,rows,columns)."""
+        """Search: `hypotheses` (B,N,1+T) with start marks, and which tokens behind them were `written` (B,N,T).
+
+        On request the weights, too, each (B,N,L,H,rows,columns).
+        """
         is_blank = input_tensors.pop("is_blank")
         source_ids, source_mask = input_tensors["input_ids"], input_tensors["attention_mask"]
+        limits = None
         if not LENGTH_PARAMETERS & generate_kwargs.keys():
-            generate_kwargs["max_length"] = self._longest_translation(source_ids.shape[1])
-        hypotheses = self.model.generate(**input_tensors, **generate_kwargs)
+            limits = [self._longest_translation(length) for length in source_mask.sum(dim=1).tolist()]
+        try:
+            hypotheses = self.model.generate(
+                **input_tensors, **self._with_limits(limits, len(source_ids), generate_kwargs)
+            )
+        except NonFiniteLogits as error:
+            raise ValueError(f"{self._beginning(source_ids[error.sentence])}: {error}") from None
         if not isinstance(hypotheses, torch.Tensor):  # return_dict_in_generate
             hypotheses = hypotheses.sequences
 
         count = hypotheses.shape[0] // source_ids.shape[0]
         hypotheses[is_blank.repeat_interleave(count), 1:] = self._end_marks()[0]
-        outputs = {"source_ids": source_ids, "source_mask": source_mask, "hypotheses": hypotheses}
+        written = self._written(hypotheses[:, 1:])
+        if limits is not None:  # what stands behind was filled up
+            room = torch.tensor(limits, device=written.device).repeat_interleave(count)[:, None] - 1
+            written &= torch.arange(written.shape[1], device=written.device) < room
+            self._warn_of_limits(source_ids, (written & self._is_end(hypotheses[:, 1:])).any(dim=1)[::count])
+        outputs = {
+            "source_ids": source_ids,
+            "source_mask": source_mask,
+            "hypotheses": hypotheses,
+            "written": written,
+        }
         if return_attention:
             ids, mask = (tensor.repeat_interleave(count, dim=0) for tensor in (source_ids, source_mask))
             outputs |= self._attend(ids, mask, hypotheses)
@@ -101,11 +126,11 @@ class TranslationPipeline(Pipeline):
 
     def postprocess(self, model_outputs: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
         """Turn the N hypotheses of one text into dictionaries; the weights lose their padding."""
-        (hypotheses,) = model_outputs["hypotheses"]  # (1,N,1+T) -> (N,1+T)
+        (hypotheses,), (written,) = model_outputs["hypotheses"], model_outputs["written"]  # (1,N,...) -> (N,...)
         source_mask = model_outputs["source_mask"][0].bool()
         source_ids = model_outputs["source_ids"][0, source_mask]
         records = []
-        for n, (ids, mask) in enumerate(zip(hypotheses[:, 1:], self._written(hypotheses[:, 1:]), strict=True)):
+        for n, (ids, mask) in enumerate(zip(hypotheses[:, 1:], written, strict=True)):
             record: dict[str, Any] = {"translation_text": self.tokenizer.decode(ids[mask], skip_special_tokens=True)}
             if "cross" in model_outputs:
                 record["source_tokens"] = self.tokenizer.convert_ids_to_tokens(source_ids.tolist())
@@ -130,7 +155,8 @@ class TranslationPipeline(Pipeline):
             and their `token_log_probabilities` (T), which add up to it.
 
         Raises:
-            ValueError: the lists differ in length, or a text has more tokens than the model has positions.
+            ValueError: the lists differ in length, or a text has more tokens than the model has positions, or holds a
+                lone surrogate.
         """
         if isinstance(source, str) and isinstance(target, str):
             return self._score_batch([source], [target])[0]
@@ -159,6 +185,11 @@ class TranslationPipeline(Pipeline):
 
     def _tokenize(self, texts: list[str], is_target: bool = False) -> dict[str, torch.Tensor]:
         """Turn texts into `input_ids` and `attention_mask` (B,S), padded on the right."""
+        for text in texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(f"{text[:40]!r}...: character {error.start + 1} is a lone surrogate") from None
         side = {"text_target" if is_target else "text": texts}
         encoding = self.tokenizer(**side, padding=True, padding_side="right", return_tensors="pt")
         limit = getattr(self.model.config, "max_position_embeddings", None)
@@ -170,8 +201,29 @@ class TranslationPipeline(Pipeline):
     def _longest_translation(self, source_length: int) -> int:
         """Bound the tokens of a translation, start mark included."""
         positions = getattr(self.model.config, "max_position_embeddings", None)
-        bounds = (2 * source_length + 11, positions, self.model.generation_config.max_length)
-        return min(bound for bound in bounds if bound is not None)
+        return longest_translation(source_length, positions, self.model.generation_config.max_length)
+
+    def _with_limits(self, limits: list[int] | None, sentences: int, generate_kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Add the limits of B sentences, unless the user has others, to the parameters of `generate`."""
+        processors = LogitsProcessorList([RefuseNonFinite(sentences), *generate_kwargs.get("logits_processor", [])])
+        criteria = StoppingCriteriaList(generate_kwargs.get("stopping_criteria", []))
+        more: dict[str, Any] = {"logits_processor": processors, "stopping_criteria": criteria}
+        if limits is not None:
+            criteria.append(OwnLimits(limits))
+            of_model = self.model.generation_config.forced_eos_token_id
+            if (forced := generate_kwargs.get("forced_eos_token_id", of_model)) is not None:
+                processors.append(ForcedEnds(limits, forced))
+            more["max_length"] = max(limits)
+        return generate_kwargs | more
+
+    def _warn_of_limits(self, source_ids: torch.Tensor, has_end: torch.Tensor) -> None:
+        """Name the sources (B,S) whose best translation has no end mark."""
+        for ids in source_ids[~has_end]:
+            logger.warning(f"{self._beginning(ids)}: its translation reached its limit")
+
+    def _beginning(self, source_ids: torch.Tensor) -> str:
+        text = self.tokenizer.decode(source_ids, skip_special_tokens=True)
+        return repr(text if len(text) <= 40 else text[:40] + "...")
 
     def _attend(
         self, source_ids: torch.Tensor, source_mask: torch.Tensor, hypotheses: torch.Tensor
@@ -197,8 +249,11 @@ class TranslationPipeline(Pipeline):
 
     def _written(self, ids: torch.Tensor) -> torch.Tensor:
         """Mark what belongs to a translation, up to the first end mark: (...,T) -> (...,T) bool."""
-        is_end = torch.isin(ids, torch.tensor(self._end_marks(), device=ids.device)).int()
+        is_end = self._is_end(ids).int()
         return is_end.cumsum(dim=-1) - is_end == 0
+
+    def _is_end(self, ids: torch.Tensor) -> torch.Tensor:
+        return torch.isin(ids, torch.tensor(self._end_marks(), device=ids.device))
 
     def _end_marks(self) -> list[int]:
         end = self.model.generation_config.eos_token_id

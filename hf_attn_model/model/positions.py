@@ -19,6 +19,7 @@ class SinusoidalPositions(nn.Module):
 
     Attributes:
         are_added: to the word vectors; else (rotary positions) they turn the queries and keys of self-attention.
+        length: positions that have a vector.
         offset: the row of the first position.
     """
 
@@ -27,7 +28,7 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, config: AttnConfig, num_heads: int):
         super().__init__()
         self.are_added = config.position_embedding != "rotary"
-        self.offset = config.position_offset
+        self.length, self.offset = config.max_position_embeddings, config.position_offset
         width = config.d_model if self.are_added else config.width_of_head(num_heads)
         table = self.table(self.offset + config.max_position_embeddings, width)
         self.register_buffer("weight", table, persistent=False)
@@ -67,7 +68,7 @@ class LearnedPositions(nn.Embedding):
 
     def __init__(self, config: AttnConfig, num_heads: int):
         super().__init__(config.position_offset + config.max_position_embeddings, config.d_model)
-        self.offset = config.position_offset
+        self.length, self.offset = config.max_position_embeddings, config.position_offset
 
     def forward(self, position_ids: torch.Tensor) -> torch.Tensor:
         """Look up the vectors: (B,T) -> (B,T,D)."""

@@ -16,6 +16,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .attention import Attention
 from .configuration_attn import AttnConfig
 from .dropout import Dropout
+from .inputs import check_ids, check_keywords, check_mask, check_positions, check_target, source_mask, with_start_mark
 from .layers import DecoderLayer, EncoderLayer, WordEmbedding, deepnorm_init_
 from .positions import LearnedPositions, SinusoidalPositions, count_positions, make_positions
 
@@ -110,14 +111,23 @@ class Encoder(AttnPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Encode source ids (B,S), or word vectors (B,S,D), under a mask (B,S) of 1 for tokens, 0 for padding."""
+        """Encode source ids (B,S), or word vectors (B,S,D), under a mask (B,S) of 1 for tokens, 0 for padding.
+
+        Without a mask, the ids tell where padding is; word vectors cannot.
+        """
+        check_keywords(self.config, kwargs)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
         if inputs_embeds is None:
+            assert input_ids is not None
+            check_ids("input_ids", input_ids, self)
+            if attention_mask is None:
+                attention_mask = source_mask(input_ids, self.config)
             inputs_embeds = self.embed_tokens(input_ids)
+        check_mask("attention_mask", attention_mask, *inputs_embeds.shape[:2])
 
         position_ids = _position_ids(attention_mask, inputs_embeds, 0)
-        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids, 0)
         if self.layernorm_embedding is not None:
             hidden_states = self.layernorm_embedding(hidden_states)
         hidden_states = self.dropout(hidden_states)  # (B,S,D)
@@ -171,20 +181,25 @@ class Decoder(AttnPreTrainedModel):
 
         `attention_mask` (B, seen + T) marks target padding, `encoder_attention_mask` (B,S) source padding.
         """
+        check_keywords(self.config, kwargs)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError(
                 "give either decoder_input_ids or decoder_inputs_embeds: a Trainer with label_smoothing_factor needs "
                 "DataCollatorForSeq2Seq(tokenizer, model=model), which makes them of the labels"
             )
         if inputs_embeds is None:
+            assert input_ids is not None
+            check_ids("decoder_input_ids", input_ids, self)
+            attention_mask = with_start_mark(attention_mask, input_ids, self.config)
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
             past_key_values = EncoderDecoderCache(DynamicCache(config=self.config), DynamicCache(config=self.config))
 
         seen = past_key_values.get_seq_length() if past_key_values is not None else 0
+        check_target(inputs_embeds, attention_mask, encoder_hidden_states, encoder_attention_mask, seen)
         if position_ids is None:
             position_ids = _position_ids(attention_mask, inputs_embeds, seen)
-        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids)
+        hidden_states, position_embeddings = _place(inputs_embeds, self.embed_positions, position_ids, seen)
         if self.layernorm_embedding is not None:
             hidden_states = self.layernorm_embedding(hidden_states)
         hidden_states = self.dropout(hidden_states)  # (B,T,D)
@@ -214,9 +229,13 @@ class Decoder(AttnPreTrainedModel):
 
 
 def _place(
-    inputs_embeds: torch.Tensor, embed_positions: SinusoidalPositions | LearnedPositions, position_ids: torch.Tensor
+    inputs_embeds: torch.Tensor,
+    embed_positions: SinusoidalPositions | LearnedPositions,
+    position_ids: torch.Tensor,
+    seen: int,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Add positions to word vectors (B,T,D), or else return those (1|B,T,K) that turn queries and keys."""
+    check_positions(position_ids, inputs_embeds.shape[1] + seen, embed_positions.length)
     positions = embed_positions(position_ids).to(inputs_embeds.dtype)
     return (inputs_embeds + positions, None) if embed_positions.are_added else (inputs_embeds, positions)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MOST_BEAMS = 1000  # of any search
 RANGES: dict[str, tuple[float, float]] = {
     "vocab_size": (1, 10**9),
     "max_length": (1, 10**9),
@@ -14,7 +15,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "ema_decay": (0, 1),
     "average": (0, 1000),
     "early_stopping_patience": (0, 10**9),
-    "num_beams": (1, 1000),
+    "num_beams": (1, MOST_BEAMS),
     "watch_attention": (0, 10**5),
     "add_subwords": (0, 10**6),
 }

@@ -19,7 +19,7 @@ from ..attention.places import PLACES, Head
 from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import AlignmentConfig
 from ..errors import UserError
-from ..translation.search import translate
+from ..translation.search import decode, search
 from .bootstrap import SAMPLES, draw_sentences, interval
 
 
@@ -79,7 +79,7 @@ def ablate(
         target_lang: chooses BLEU's words, as the packaged metric does.
         gold: linked pairs for the alignment error rate, which is left out without them.
         alignment: how links are read off cross-attention; by all heads unless given.
-        num_beams, batch_size: see `translate`.
+        num_beams, batch_size: see `search`.
         samples: draws for each interval.
         progress: show a progress bar on standard error.
 
@@ -97,7 +97,8 @@ def ablate(
     scores = _Scores(references, target_lang, gold, alignment or AlignmentConfig(), samples)
 
     def measured() -> dict[str, np.ndarray]:
-        translations = translate(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size)
+        found = search(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size)
+        translations = decode(tokenizer, found)  # limits are not told: a model without some heads may find no end
         attentions = read_cross_attention(model, tokenizer, gold, batch_size=batch_size)
         rates = {"AER": scores.of_links(attentions)} if gold else {}
         return scores.of_translations(translations) | rates

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..files import write_json
 from ..recipes.recipe import Recipe
 from ..text.corpora import Corpus
-from ..translation.search import translate
+from ..translation.search import decode, search, translate
 from . import provenance
 from .card import EVALUATION_FILE, write_card
 from .metrics import load_translation_metric
@@ -146,7 +146,7 @@ def dev_translations(
     was_training = model.training
     model.eval()
     try:
-        translations = translate(model, tokenizer, sources, num_beams=1, batch_size=batch_size)
+        translations = decode(tokenizer, search(model, tokenizer, sources, num_beams=1, batch_size=batch_size))
     finally:
         model.train(was_training)
     scores = load_translation_metric().compute(

@@ -1,14 +1,37 @@
-"""sentences -> translations, line for line."""
+"""sentences -> translations, line for line.
 
+What becomes of a sentence does not depend on its neighbours: each has a limit of its own, and padding is masked.
+"""
+
+import logging
 import sys
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from tqdm import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteriaList
 
+from ..attention.edges import check_ids, check_texts, not_finite
 from ..errors import UserError
+from ..model.generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
+from ..recipes.limits import MOST_BEAMS
+
+MOST_NAMED = 10  # sentences in one message
+
+logger = logging.getLogger(__name__)
+
+
+class Translation(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        ids: token ids, without start mark and padding, up to the first end mark.
+        is_cut: whether the search came to the sentence's limit: it may end too early, or repeat itself.
+    """
+
+    ids: list[int]
+    is_cut: bool
 
 
 def translate(
@@ -25,10 +48,10 @@ def translate(
 
     Args:
         model, tokenizer, sentences, num_beams, batch_size, progress: see `translate_to_ids`.
-        first_line: number by which an error message calls the first sentence.
+        first_line: number by which messages call the first sentence.
 
     Raises:
-        UserError: a sentence has more tokens than the model has positions.
+        UserError: see `translate_to_ids`.
     """
     hypotheses = translate_to_ids(
         model,
@@ -39,7 +62,7 @@ def translate(
         names=[f"line {first_line + i}" for i in range(len(sentences))],
         progress=progress,
     )
-    return [cast(str, tokenizer.decode(ids, skip_special_tokens=True)) for ids in hypotheses]
+    return [_decode(tokenizer, ids) for ids in hypotheses]
 
 
 def translate_to_ids(
@@ -54,36 +77,85 @@ def translate_to_ids(
 ) -> list[list[int]]:
     """Translate each sentence into token ids, as the search wrote them: without start mark and padding.
 
+    Those that came to their limit are counted and named in a warning of this module's logger.
+
+    Args:
+        model, tokenizer, sentences, num_beams, batch_size, names, progress: see `search`.
+
+    Raises:
+        UserError: see `search`.
+    """
+    names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
+    found = search(
+        model, tokenizer, sentences, num_beams=num_beams, batch_size=batch_size, names=names, progress=progress
+    )
+    warn_of_limits([name for name, translation in zip(names, found, strict=True) if translation.is_cut])
+    return [translation.ids for translation in found]
+
+
+def search(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[str],
+    *,
+    num_beams: int = 5,
+    batch_size: int = 64,
+    names: Sequence[str] | None = None,
+    progress: bool = False,
+) -> list[Translation]:
+    """Search the translation of each sentence.
+
     Sentences of like length are translated together and come back in the order given. A translation ends at its end
-    mark, or after twice as many tokens as the longest source translated with it, plus ten. That of an empty or blank
-    sentence is the end mark alone.
+    mark, or after twice as many tokens as its source, plus ten. That of an empty or blank sentence is the end mark
+    alone.
 
     Args:
         model: a sequence-to-sequence model; it is used as it is, on its own device.
         tokenizer: of the model.
         sentences: one text each.
-        num_beams: 1 is greedy search.
+        num_beams: 1 is greedy search; at most `MOST_BEAMS`.
         batch_size: sentences translated together.
-        names: by which an error message calls each sentence.
+        names: by which messages call each sentence; `sentence 0` and so on unless given.
         progress: show a progress bar on standard error.
 
     Raises:
-        UserError: a sentence has more tokens than the model has positions.
+        UserError: a sentence is no text or has more tokens than the model has positions, the tokenizer writes ids that
+            the model does not know, the model computes NaN or infinity, or there is no such beam.
     """
+    names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
+    _check_beams(num_beams)
+    check_texts(sentences, names)
     encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
-        _check_length(model, names[i] if names else f"sentence {i}", ids)
+        _check_source(model, names[i], ids)
 
-    hypotheses = [[tokenizer.eos_token_id] for _ in sentences]
+    translations = [_blank(tokenizer)] * len(sentences)
     by_length = sorted(encoded, key=lambda i: len(encoded[i]), reverse=True)  # the longest first: no late surprise
     with tqdm(total=len(encoded), desc="Translating", unit=" sentences", disable=not progress) as bar:
         for start in range(0, len(by_length), batch_size):
             chosen = by_length[start : start + batch_size]
-            found = _search(model, tokenizer, [encoded[i] for i in chosen], num_beams)
-            for i, ids in zip(chosen, found, strict=True):
-                hypotheses[i] = ids
+            try:
+                found = _search_batch(model, tokenizer, [encoded[i] for i in chosen], num_beams)
+            except NonFiniteLogits as error:
+                i = chosen[error.sentence]
+                raise not_finite(model, names[i], sentences[i]) from None
+            for i, translation in zip(chosen, found, strict=True):
+                translations[i] = translation
             bar.update(len(chosen))
-    return hypotheses
+    return translations
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, translations: Sequence[Translation]) -> list[str]:
+    """Turn what a search found into texts; nothing is said of limits."""
+    return [_decode(tokenizer, translation.ids) for translation in translations]
+
+
+def warn_of_limits(names: Sequence[str]) -> None:
+    """Count and name the sentences whose translations were cut, where there are any, in a warning."""
+    if names:
+        those = "translation reached its limit" if len(names) == 1 else "translations reached their limit"
+        others = f", and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+        logger.warning(f"{len(names):,} {those} ({', '.join(names[:MOST_NAMED])}{others})")
 
 
 def best_translations(
@@ -92,54 +164,88 @@ def best_translations(
     """Find the best translations of a sentence that a beam search ends with, the best first: their token ids.
 
     Args:
-        model, tokenizer: see `translate_to_ids`.
+        model, tokenizer: see `search`.
         sentence: an empty or blank one has a single translation, the end mark alone.
         count: how many; the beam is at least as wide.
         num_beams: width of the search.
 
     Raises:
-        UserError: the sentence has more tokens than the model has positions, or `count` is less than 1.
+        UserError: see `search`, or `count` is less than 1.
     """
     if count < 1:
         raise UserError(f"there is no best of {count} translations: give a number from 1 on")
+    _check_beams(max(num_beams, count))
+    check_texts([sentence], ["the sentence"])
     if not sentence.strip():
-        return [[tokenizer.eos_token_id]]
+        return [_blank(tokenizer).ids]
     ids = tokenizer(sentence)["input_ids"]
-    _check_length(model, "the sentence", ids)
-    return _search(model, tokenizer, [ids], max(num_beams, count), count)
+    _check_source(model, "the sentence", ids)
+    try:
+        found = _search_batch(model, tokenizer, [ids], max(num_beams, count), count)
+    except NonFiniteLogits:
+        raise not_finite(model, "the sentence", sentence) from None
+    return [translation.ids for translation in found]
 
 
-def _check_length(model: PreTrainedModel, name: str, ids: list[int]) -> None:
+def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    return cast(str, tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _check_beams(num_beams: int) -> None:
+    """Raise `UserError` for a search that is too narrow, or wider than any machine has memory for."""
+    if not 1 <= num_beams <= MOST_BEAMS:
+        raise UserError(f"a beam must be 1 to {MOST_BEAMS} wide, got {num_beams}")
+
+
+def _check_source(model: PreTrainedModel, name: str, ids: list[int]) -> None:
     """Raise `UserError` for a sentence that the model cannot read."""
     limit = _most_positions(model)
     if len(ids) > limit:
         raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
+    check_ids(model, name, ids)
 
 
 def _most_positions(model: PreTrainedModel) -> int:
     return getattr(model.config, "max_position_embeddings", sys.maxsize)  # T5 has no limit
 
 
-def _search(
+def _blank(tokenizer: PreTrainedTokenizerBase) -> Translation:
+    return Translation([tokenizer.eos_token_id], is_cut=False)
+
+
+def _search_batch(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     sources: list[list[int]],
     num_beams: int,
     count: int = 1,
-) -> list[list[int]]:
-    """Translate sentences in one batch, into the `count` best hypotheses each, one after the other."""
+) -> list[Translation]:
+    """Translate sentences in one batch, into the `count` best hypotheses each, one after the other.
+
+    Raises:
+        NonFiniteLogits: for one of them.
+    """
     batch = tokenizer.pad({"input_ids": sources}, return_tensors="pt")
-    longest = batch["input_ids"].shape[1]
+    limits = [longest_translation(len(ids), _most_positions(model)) for ids in sources]
+    processors = LogitsProcessorList([RefuseNonFinite(len(sources))])
+    assert model.generation_config is not None
+    forced = model.generation_config.forced_eos_token_id
+    if forced is not None:
+        processors.append(ForcedEnds(limits, forced))
     with torch.inference_mode():
         outputs = model.generate(  # type: ignore[operator]
             **batch.to(model.device),
             num_beams=num_beams,
             num_return_sequences=count,
             do_sample=False,
-            max_length=min(2 * longest + 11, _most_positions(model)),  # the start mark counts
+            max_length=max(limits),
+            stopping_criteria=StoppingCriteriaList([OwnLimits(limits)]),
+            logits_processor=processors,
+            remove_invalid_values=False,  # they are refused
         )
     ends = _end_ids(model, tokenizer)
-    return [_until_end(ids, ends) for ids in outputs[:, 1:].tolist()]
+    rows = zip(outputs[:, 1:].tolist(), (limit for limit in limits for _ in range(count)), strict=True)
+    return [_read(ids[: limit - 1], limit, ends, forced is not None) for ids, limit in rows]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -151,7 +257,9 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[
     return found - {None}
 
 
-def _until_end(ids: list[int], ends: set[int]) -> list[int]:
-    """Cut a hypothesis behind its end mark."""
-    end = next((position for position, token in enumerate(ids) if token in ends), len(ids) - 1)
-    return ids[: end + 1]
+def _read(ids: list[int], limit: int, ends: set[int], is_forced: bool) -> Translation:
+    """Cut a hypothesis behind its end mark: a beam search fills up with more of them, or with padding."""
+    end = next((position for position, token in enumerate(ids) if token in ends), None)
+    if end is None:
+        return Translation(ids, is_cut=True)
+    return Translation(ids[: end + 1], is_cut=is_forced and end + 2 == limit)  # the mark was forced, the start counts

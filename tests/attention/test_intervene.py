@@ -270,6 +270,6 @@ def test_what_cannot_be_changed_is_refused():
     gpt = GPT2Model(GPT2Config(n_embd=12, n_layer=1, n_head=3, vocab_size=V))
     with pytest.raises(UserError, match="GPT2Model has no encoder layer 0"), intervene(gpt, [("encoder", 0, 0)]):
         pass
-    model = build("ours")
+    model = build("marian")
     with pytest.raises(UserError, match="attention sinks"), intervene(model, [("encoder", 0, 0)]):
         model(**forced(make_batch()), s_aux=torch.zeros(3))

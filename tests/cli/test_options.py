@@ -14,6 +14,7 @@ from hf_attn_model.checkpoint.checkpoint import TEXTBOOK
 from hf_attn_model.cli import options
 from hf_attn_model.engines import FAMILIES, NATIVE
 from hf_attn_model.errors import UserError
+from hf_attn_model.recipes.limits import MOST_BEAMS
 from hf_attn_model.recipes.recipe import recipe_names
 from hf_attn_model.view.heads import STYLES
 from hf_attn_model.view.page import PAGE_SUFFIXES
@@ -30,6 +31,7 @@ def test_names_are_those_of_the_rooms():
     assert get_args(options.FormName) == (NATIVE, *FAMILIES)
     assert options.PAGE_SUFFIXES == PAGE_SUFFIXES
     assert options.FILM_SUFFIX == FILM_SUFFIX
+    assert options.MOST_BEAMS == MOST_BEAMS
     assert SHIFTS == (False, True)
 
 

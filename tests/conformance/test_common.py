@@ -70,6 +70,14 @@ class AttnModelTest(
     def test_bc_torch_dtype(self):
         super().test_bc_torch_dtype()
 
+    def _prepare_for_class(self, *arguments, **options):
+        """Cut the mask of the target, for which a test takes that of the source, to the length of the target."""
+        inputs = super()._prepare_for_class(*arguments, **options)
+        if inputs.get("decoder_attention_mask") is not None:
+            length = inputs["decoder_input_ids"].shape[1]
+            inputs["decoder_attention_mask"] = inputs["decoder_attention_mask"][:, :length]
+        return inputs
+
     def _create_text_training_batch(self, batch_size, seq_length, vocab_size):
         """Make a batch from which the target follows after the one source token that the test later prompts with."""
         target = super()._create_text_training_batch(batch_size, seq_length, vocab_size)["input_ids"]

@@ -149,6 +149,7 @@ def test_a_future_token_never_changes_the_past(model, ids, implementation):
 def test_padding_never_changes_the_rest(model, ids, implementation, side):
     model.set_attn_implementation(implementation)
     source, target = ids[0][:1, :4], ids[1][:1, :3]
+    target[:, 0] = 0  # the start mark, which a mask cannot take for padding
     alone = model(source, decoder_input_ids=target).logits
 
     padded_source, source_mask = pad_ids(source, S, side)

@@ -125,7 +125,7 @@ def test_all_heads_are_listed_by_themselves(translator):
 def test_mistakes_come_to_light_before_the_long_work(translator, counting, monkeypatch):
     model, tokenizer = translator
     sources, targets, _ = counting
-    monkeypatch.setattr("hf_attn_model.study.ablation.translate", pytest.fail)
+    monkeypatch.setattr("hf_attn_model.study.ablation.search", pytest.fail)
     with pytest.raises(UserError, match="heads 0 to 1, not 2"):
         next(ablate(model, tokenizer, sources, targets, [HEADS, [("cross", 0, 2)]], "uniform"))
     with pytest.raises(UserError, match="choose from uniform, zero"):

@@ -16,6 +16,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN
 
+MAX_POSITIONS = 2**20  # scores of a sentence of a million tokens fill terabytes: nobody means more
+
 
 @strict
 class AttnConfig(PreTrainedConfig):
@@ -38,14 +40,16 @@ class AttnConfig(PreTrainedConfig):
         position_embedding: how the model learns where a word stands. "sinusoidal" adds a vector of sines and cosines to
             each word vector (Vaswani et al., 2017), "rotary" turns the queries and keys of self-attention (Su et al.,
             2021) and adds nothing.
-        max_position_embeddings: number of positions that have a sinusoid, hence the longest sentence in tokens.
+        max_position_embeddings: number of positions that have a sinusoid, hence the longest sentence in tokens; at most
+            1,048,576, as the table is computed whole wherever a model is built.
         scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
         tie_word_embeddings: the output projection is the transposed embedding.
 
     Raises:
-        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
-            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` or
-            `position_embedding` other than those above, an odd `head_dim` with rotary positions.
+        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, more positions than above,
+            heads that do not divide `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or
+            a `norm_position` or `position_embedding` other than those above, an odd `head_dim` with rotary positions, a
+            `pad_token_id` or `decoder_start_token_id` that is no token of the vocabulary.
     """
 
     model_type = "hf_attn"
@@ -92,6 +96,14 @@ class AttnConfig(PreTrainedConfig):
         for name in sizes:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_position_embeddings > MAX_POSITIONS:
+            raise ValueError(
+                f"max_position_embeddings must be at most {MAX_POSITIONS}, got {self.max_position_embeddings}"
+            )
+        for name in ("pad_token_id", "decoder_start_token_id"):  # the model reads them
+            token = getattr(self, name)
+            if token is not None and not 0 <= token < self.vocab_size:
+                raise ValueError(f"{name} must be a token from 0 to {self.vocab_size - 1}, got {token}")
         for name in ("encoder_attention_heads", "decoder_attention_heads"):
             heads = getattr(self, name)
             if self.head_dim is None and self.d_model % heads:

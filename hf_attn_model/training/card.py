@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from ..files import write_text
+from ..files import read_json, write_text
 from ..recipes.recipe import Recipe, recipe_of
 from ..text.corpora import TEXTBOOK
 from ..text.readers import suffix_of
@@ -83,7 +83,7 @@ def hub_dataset(corpus: str) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     """Read a file of JSON; what was not written is empty."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def _training(manifest: dict[str, Any]) -> dict[str, Any]:

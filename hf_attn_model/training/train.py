@@ -16,6 +16,7 @@ from transformers import (
     set_seed,
 )
 
+from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError
 from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
@@ -68,6 +69,9 @@ def _train(
     processes = PartialState()
     processes.wait_for_everyone()  # for the check: the folder fills from here on
     checkpoint = newest_checkpoint(out) if resume else None
+    if checkpoint is not None:
+        advice = f"; remove {checkpoint}, and --resume goes on after the one before"
+        check_digests(checkpoint / MANIFEST_FILE, checkpoint.iterdir(), advice)
     check_reporters(arguments)
     set_seed(arguments.seed)
 

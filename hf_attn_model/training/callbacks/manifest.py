@@ -3,7 +3,6 @@
 It lies as `manifest.json` in the folder of the training from its first step on, and in every checkpoint.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,11 +13,10 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ...files import write_json
+from ...checkpoint.digests import FIELD, MANIFEST_FILE, file_digests
+from ...files import read_json, write_json
 from .. import provenance
 from ..provenance import fingerprint
-
-MANIFEST_FILE = "manifest.json"
 
 
 class Manifest(TrainerCallback):
@@ -28,7 +26,8 @@ class Manifest(TrainerCallback):
     hardware. The manifest in a checkpoint counts the steps, seconds and tokens of all sessions up to this checkpoint,
     and a resumed training goes on from these: what a killed process did after its last checkpoint is done again, and
     counts once. It is written last, so a checkpoint that has one is complete: add this callback after all others that
-    write into checkpoints.
+    write into checkpoints. It holds the digests of the weights beside it, and of the states that a training goes on
+    from.
 
     Args:
         folder: of the training.
@@ -88,7 +87,7 @@ class Manifest(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count up to this checkpoint, and complete it."""
         self._measure(state)
-        self._write(self.folder / f"checkpoint-{state.global_step}", args)
+        self._write_with_digests(self.folder / f"checkpoint-{state.global_step}", args)
         self._write(self.folder, args)
 
     def on_train_end(
@@ -100,7 +99,7 @@ class Manifest(TrainerCallback):
     def finish(self, args: TrainingArguments) -> None:
         """Say in the folder that the training is done and its model saved."""
         self.content["finished"] = True
-        self._write(self.folder, args)
+        self._write_with_digests(self.folder, args)
 
     def _measure(self, state: TrainerState) -> None:
         """Bring the numbers of this session, and the sums over all, to this step."""
@@ -125,11 +124,16 @@ class Manifest(TrainerCallback):
         if args.should_save:
             write_json(folder / MANIFEST_FILE, self.content)
 
+    def _write_with_digests(self, folder: Path, args: TrainingArguments) -> None:
+        """Write it into a folder whose weights are written."""
+        if args.should_save:
+            write_json(folder / MANIFEST_FILE, self.content | {FIELD: file_digests(folder)})
+
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
     """Read the manifest in the folder of a training or in a checkpoint; empty for a model of other origin."""
     path = Path(folder) / MANIFEST_FILE
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def is_trained(folder: str | Path) -> bool:

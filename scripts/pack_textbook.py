@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.checkpoint import TEXTBOOK_FOLDER
+from hf_attn_model.checkpoint.digests import renew_digests
 from hf_attn_model.cli import main as hf_attn
 from hf_attn_model.demo import run_demo
 
@@ -39,6 +40,7 @@ def pack(demo: Path, out: Path) -> None:
         code.unlink()
     for name in CARRIED:
         shutil.copyfile(demo / name, out / name)
+    renew_digests(out)
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     config = {name: value for name, value in config.items() if name not in CODE} | {"dtype": "float32"}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -4,16 +4,18 @@ The heads that align differ from model to model, so none are built in. `hf-attn 
 writes `alignment.json` beside the model; `hf-attn align` reads it, and pages show it.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..files import write_json
+from ..errors import UserError, in_words
+from ..files import read_json, write_json
+from .weights import shown
 
 ALIGNMENT_FILE = "alignment.json"
+AGAIN = "; write it again with hf-attn heads"
 MEASURES = ("weights", "norms")
 METHODS = ("intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and")
 RULES = ("target", "source", "threshold", *METHODS)
@@ -44,6 +46,8 @@ class AlignmentConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.shift, bool):
             raise UserError(f"shift is {self.shift}: choose true (where a word is read) or false (where it is written)")
+        if not isfinite(self.threshold):
+            raise UserError(f"threshold is {self.threshold}: choose a number")
         for name, values in (("measure", MEASURES), ("rule", RULES)):
             if getattr(self, name) not in values:
                 raise UserError(f"no {name} is called {getattr(self, name)!r}; choose from {', '.join(values)}")
@@ -86,22 +90,35 @@ def load_alignment(path: Path) -> tuple[AlignmentConfig, list[HeadSummary]]:
     Raises:
         UserError: the file cannot be understood.
     """
+    known = read_json(path, AGAIN)
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        heads = known["heads"] and tuple((layer, head) for layer, head in known["heads"])
         threshold = float(known["threshold"] if "threshold" in known else known["least"])
-        config = AlignmentConfig(heads, _shift(known), known["measure"], known["rule"], threshold)
+        config = AlignmentConfig(_heads(known["heads"]), _shift(known), known["measure"], known["rule"], threshold)
         summaries = [
-            HeadSummary(each["layer"], each["head"], each["role"], each["aer"], _shift(each))
+            HeadSummary(
+                _count(each["layer"]), _count(each["head"]), str(each["role"]), float(each["aer"]), _shift(each)
+            )
             for each in known.get("profiles", [])
         ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({_fault(error)}); write it again with hf-attn heads") from error
+    except (AttributeError, KeyError, OverflowError, TypeError, UserError, ValueError) as error:
+        fault = f"it lacks {error.args[0]}" if isinstance(error, KeyError) else in_words(error)
+        raise UserError(f"{path} is damaged: {shown(fault, 300)}{AGAIN}") from error
     return config, summaries
 
 
-def _fault(error: Exception) -> str:
-    return f"it lacks {error.args[0]}" if isinstance(error, KeyError) else str(error)
+def _heads(value: Any) -> tuple[tuple[int, int | None], ...] | None:
+    if value is None:
+        return None
+    if not value:
+        raise ValueError("heads is empty")
+    return tuple((_count(layer), None if head is None else _count(head)) for layer, head in value)
+
+
+def _count(value: Any) -> int:
+    """Read the number of a layer or a head. Raises `ValueError` for anything else."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of a layer or head")
+    return value
 
 
 def shift_name(shift: bool) -> str:

@@ -1,18 +1,24 @@
 """A trained translator, in a folder or on the Hub, with everything that lies beside its weights."""
 
-import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import httpx, validate_repo_id
 
-from ..errors import UserError, in_words
+from ..errors import UserError
+from ..files import read_json
+from .adapter import ADAPTER_FILE, add_adapter, base_of, check_adapter
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
-from .hub_errors import hub_reason
+from .digests import FIELD, MANIFEST_FILE, check_digests
+from .reasons import TOKENIZER_FILES, check_code, reason_of
+from .search_settings import CONFIG_FILE, GENERATION_FILE, check_search
+from .weights import AGAIN, check_alike, check_counts, check_values, shown, stored_tensors, unreported, weight_files
 
 if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
     import torch
@@ -20,11 +26,11 @@ if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds
 
     from ..recipes import Recipe
 
-CONFIG_FILE = "config.json"
 TEXTBOOK = "textbook"  # the translator that lies in the package
 TEXTBOOK_FOLDER = Path(__file__).parents[1] / "textbook" / "translator"
 SECONDS_TO_ANSWER = 10.0  # that the Hub is given, once: who is not there is not asked again
 DEFAULT_BEAMS = 5
+MOST_TO_SAY = 700  # characters of a reason: a file may bring names of any length
 
 
 class Checkpoint:
@@ -46,7 +52,7 @@ class Checkpoint:
     def __init__(self, name: str | os.PathLike, revision: str | None = None):
         self.name = os.fspath(name)
         self.revision = revision
-        if revision is None and "@" in self.name and not Path(self.name).exists():
+        if revision is None and "@" in self.name and not _exists(self.name):
             self.name, self.revision = self.name.split("@", 1)
 
     @classmethod
@@ -63,7 +69,7 @@ class Checkpoint:
     @property
     def is_local(self) -> bool:
         """Whether it lies on this machine, in a folder of its own or in the package."""
-        return self.name == TEXTBOOK or Path(self.name).exists()
+        return self.name == TEXTBOOK or _exists(self.name)
 
     @cached_property
     def folder(self) -> Path | None:
@@ -84,10 +90,13 @@ class Checkpoint:
     def model(self) -> "PreTrainedModel":
         """The model, in evaluation mode, on the accelerator if there is one.
 
-        Models of this package run the package's own code, never code from a checkpoint.
+        Models of this package run the package's own code, never code from a checkpoint. Weights are compared with the
+        configuration before they are read, and with the digests of the manifest where there are any. An adapter (LoRA)
+        is loaded with the model that it changes.
 
         Raises:
-            UserError: there is nothing loadable, or the Hub cannot be reached or refuses.
+            UserError: there is nothing loadable, or weights that cannot be right, or the Hub cannot be reached or
+                refuses.
         """
         import torch
 
@@ -105,19 +114,59 @@ class Checkpoint:
         Raises:
             UserError: see `model`.
         """
-        from transformers import AutoModelForSeq2SeqLM
-
-        model = self._from_pretrained(AutoModelForSeq2SeqLM, **({} if dtype is None else {"dtype": dtype}))
-        if self.name == TEXTBOOK:  # what is made of it calls it so, on any machine
-            model.name_or_path = model.config._name_or_path = TEXTBOOK
+        self.check()
+        with self._reading(CONFIG_FILE):
+            base = base_of(self.find)
+            if base is not None:
+                check_adapter(self.find)
+            if base is None or self.find(CONFIG_FILE) is not None:  # transformers adds an adapter beside a model itself
+                model = self._own_model(dtype)
+            else:
+                model = self._base.load(dtype)
+                add_adapter(model, self.find, base)
+            check_values(model)
+        if self.name == TEXTBOOK or base is not None:  # what is made of it calls it so, on any machine
+            model.name_or_path = model.config._name_or_path = self.name
         return model.eval()
+
+    def _own_model(self, dtype: "torch.dtype | None") -> "PreTrainedModel":
+        """Load the model after its weights have been checked."""
+        from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+        path = self.find(CONFIG_FILE)
+        content = {} if path is None else read_json(path, AGAIN)
+        stored = stored_tensors(files := weight_files(self.find, content.get("transformers_weights")))
+        check_counts(content, stored)
+        check_code(content)
+        config = self._from_pretrained(AutoConfig)
+        if stored:
+            check_alike(AutoModelForSeq2SeqLM, config, stored)
+        if (manifest := self.find(MANIFEST_FILE)) is not None:
+            check_digests(manifest, files, f'{AGAIN}, or remove "{FIELD}" from {MANIFEST_FILE} if that was on purpose')
+        with self._reading(GENERATION_FILE), unreported():  # all else was read before
+            model = self._from_pretrained(AutoModelForSeq2SeqLM, **({} if dtype is None else {"dtype": dtype}))
+        check_search(model)
+        return model
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":
-        """Its tokenizer. Raises what `model` raises."""
+        """Its tokenizer; that of its base for an adapter that comes without one. Raises what `model` raises."""
         from transformers import AutoTokenizer
 
-        return self._from_pretrained(AutoTokenizer)
+        self.check()
+        with self._reading("the tokenizer"):
+            has_own = any(self.find(name) for name in TOKENIZER_FILES)
+            if not has_own and base_of(self.find) is not None and self.find(CONFIG_FILE) is None:
+                return self._base.tokenizer
+            return self._from_pretrained(AutoTokenizer)
+
+    @cached_property
+    def _base(self) -> "Checkpoint":
+        """The checkpoint of the model that this adapter changes."""
+        base = Checkpoint(str(base_of(self.find)))
+        if base.find(CONFIG_FILE) is None and base.find(ADAPTER_FILE) is not None:
+            raise UserError(f"its base {base} is an adapter itself: merge that with its model first")
+        return base
 
     @cached_property
     def recipe(self) -> "Recipe | None":
@@ -212,51 +261,40 @@ class Checkpoint:
         if self.folder is None:
             _ = self._commit
 
-    def _from_pretrained(self, auto_class: type, **settings):
-        from safetensors import SafetensorError
-
+    def _from_pretrained(self, auto_class: type, **settings: Any) -> Any:
         if self.folder is not None:
             name, revision, local_files_only = str(self.folder), "main", False
         else:
             name, (revision, local_files_only) = self.name, self._commit
+        return auto_class.from_pretrained(  # type: ignore[attr-defined]
+            name,
+            revision=revision,
+            local_files_only=local_files_only,
+            trust_remote_code=False,  # and never ask on the terminal
+            **settings,
+        )
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn whatever is raised while a part of the checkpoint is loaded into a `UserError` that names it."""
         try:
-            return auto_class.from_pretrained(  # type: ignore[attr-defined]
-                name,
-                revision=revision,
-                local_files_only=local_files_only,
-                trust_remote_code=False,  # and never ask on the terminal
-                **settings,
-            )
-        except (OSError, ValueError, ImportError, SafetensorError, StrictDataclassError, httpx.TransportError) as error:
-            raise self._cannot_load(error) from error
+            yield
         except Exception as error:  # what libraries raise over a damaged file is not foreseeable
-            damage = self._damage() or f"one of its files is damaged ({type(error).__name__})"
-            raise UserError(f"cannot load a translator from {self}: {damage}") from error
+            raise self._cannot_load(error, what) from error
 
-    def _damage(self) -> str | None:
-        """Say which of the JSON files holds no object."""
-        for file in (CONFIG_FILE, "generation_config.json", "tokenizer_config.json", "tokenizer.json"):
-            path = self.find(file)
-            try:
-                if path is not None and not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
-                    return f"{file} is damaged: it holds no JSON object"
-            except ValueError as error:
-                return f"{file} is damaged: {error}"
-        return None
+    def _cannot_load(self, error: Exception, what: str = CONFIG_FILE) -> UserError:
+        beginning = f"cannot load a translator from {self}: "
+        if str(error).startswith(beginning):
+            return UserError(str(error))
+        return UserError(beginning + shown(reason_of(error, what, self.find), MOST_TO_SAY))
 
-    def _cannot_load(self, error: BaseException) -> UserError:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        if reason.rstrip().endswith(":"):  # the line names nothing yet
-            reason = " ".join(str(error).split())
-        if "contains custom code" in reason:
-            reason = "its config.json names no model that is known here, and code from a checkpoint is never run"
-        if damage := self._damage() if self.folder is not None else None:
-            reason = damage
-        if isinstance(error, StrictDataclassError):
-            reason = f"{CONFIG_FILE}: {in_words(error)}"
-        if refusal := hub_reason(error):
-            reason = f"no folder of that name, and on the Hub {refusal}"
-        return UserError(f"cannot load a translator from {self}: {reason}")
+
+def _exists(name: str) -> bool:
+    """Tell whether there is a file or folder of that name, which may be none that the system could give."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def load_translator(name: str | os.PathLike) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":

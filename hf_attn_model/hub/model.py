@@ -12,11 +12,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
 from ..checkpoint.checkpoint import load_translator
+from ..checkpoint.digests import MANIFEST_FILE, renew_digests
 from ..engines.convert import CONVERSION_FILE
 from ..errors import UserError
 from ..recipes.recipe import RECIPE_FILE, recipe_of
 from ..training.build import fill_generation_config
-from ..training.callbacks.manifest import MANIFEST_FILE
 from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
 from ..translation.search import translate
 from ..view.pictures import save_picture
@@ -55,6 +55,7 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
     for name in RECORDS:
         if (folder / name).is_file():
             copy_clean(folder / name, stage / name)
+    renew_digests(stage)
 
     example = _draw_example(model, tokenizer, sentence, default_example(recipe), stage / PICTURE)
     if recipe is None and (folder / CARD).is_file():

@@ -16,6 +16,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN
 
+MAX_POSITIONS = 2**20  # scores of a sentence of a million tokens fill terabytes: nobody means more
+
 
 @strict
 class AttnConfig(PreTrainedConfig):
@@ -42,17 +44,19 @@ class AttnConfig(PreTrainedConfig):
             fairseq; "learned" adds one that is trained; "rotary" turns the queries and keys of self-attention (Su et
             al., 2021) and adds nothing.
         position_offset: row of the first position in the table of positions: 2 in models that fairseq trained.
-        max_position_embeddings: number of positions that have a vector, hence the longest sentence in tokens.
+        max_position_embeddings: number of positions that have a vector, hence the longest sentence in tokens; at most
+            1,048,576, as a table of sinusoids is computed whole wherever a model is built.
         scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
         normalize_embedding: normalise the sum of word vector and position, as BART.
         tie_word_embeddings: the output projection is the transposed embedding (of the target).
         logits_bias: add `final_logits_bias`, a buffer, to the logits, as Marian.
 
     Raises:
-        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, heads that do not divide
-            `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or a `norm_position` or
-            `position_embedding` other than those above, an odd `head_dim` with rotary positions, or a setting that
-            another one makes void.
+        StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, more positions than above,
+            heads that do not divide `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or
+            a `norm_position` or `position_embedding` other than those above, an odd `head_dim` with rotary positions, a
+            `pad_token_id` or `decoder_start_token_id` that is no token of the vocabulary, or a setting that another one
+            makes void.
     """
 
     model_type = "hf_attn"
@@ -110,6 +114,14 @@ class AttnConfig(PreTrainedConfig):
         for name in sizes:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_position_embeddings > MAX_POSITIONS:
+            raise ValueError(
+                f"max_position_embeddings must be at most {MAX_POSITIONS}, got {self.max_position_embeddings}"
+            )
+        for name in ("pad_token_id", "decoder_start_token_id"):  # the model reads them
+            token, last = getattr(self, name), (self.decoder_vocab_size or self.vocab_size) - 1
+            if token is not None and not 0 <= token <= last:
+                raise ValueError(f"{name} must be a token from 0 to {last}, got {token}")
         for name in ("encoder_attention_heads", "decoder_attention_heads"):
             heads = getattr(self, name)
             if self.head_dim is None and self.d_model % heads:

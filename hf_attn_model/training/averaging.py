@@ -1,6 +1,5 @@
 """Checkpoints of one training -> one model whose weights are their mean, loadable as any of them."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,24 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
+from ..checkpoint.digests import MANIFEST_FILE, check_digests
+from ..checkpoint.weights import weight_files
 from ..errors import UserError
-from ..files import new_folder, write_json
+from ..files import new_folder, read_json, reading, write_json
 from ..recipes.recipe import RECIPE_FILE
 from . import provenance
-from .callbacks.manifest import MANIFEST_FILE
 
 AVERAGE_FILE = "average.json"  # beside an averaged model: what it was made of
 WEIGHTS = ("*.safetensors", "*.index.json", "*.bin", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.onnx", "*.gguf")
 RECORDS = (TRAINER_STATE_NAME, MANIFEST_FILE, "evaluation.json", "alignment.json", "attention.jsonl", "*.md", "*.png")
 LEFT_BEHIND = (*WEIGHTS, *RECORDS, ".*")  # what is true of the model that is averaged, and not of the average
 MAY_DIFFER = ("_name_or_path", "transformers_version")  # fields of a configuration
+LEFT_OUT = "; leave this checkpoint out"
 
 
 class StoredWeights:
@@ -35,11 +36,9 @@ class StoredWeights:
     def __init__(self, files: Iterable[Path]):
         self.readers: dict[str, Any] = {}
         for file in files:
-            try:
+            with reading(file, LEFT_OUT):
                 reader = safe_open(file, "pt")
-            except (OSError, SafetensorError) as error:
-                raise UserError(f"{file} is missing or damaged: leave this checkpoint out") from error
-            self.readers |= dict.fromkeys(reader.keys(), reader)
+                self.readers |= dict.fromkeys(reader.keys(), reader)
 
     def __getitem__(self, name: str) -> Tensor:
         return self.readers[name].get_tensor(name)
@@ -54,7 +53,7 @@ def mean(stored: Sequence[StoredWeights], name: str) -> Tensor:
     """Average one tensor over checkpoints: summed in float64, in their order, and rounded once to its own dtype.
 
     Raises:
-        UserError: the tensor holds no floating point numbers, and differs.
+        UserError: the tensor holds no floating point numbers, and differs; or numbers that are not finite.
     """
     first = stored[0][name]
     if not first.is_floating_point():
@@ -64,7 +63,10 @@ def mean(stored: Sequence[StoredWeights], name: str) -> Tensor:
     total = first.to(torch.float64, copy=True)  # what a file holds may lie in memory as it is read
     for weights in stored[1:]:
         total += weights[name].double()
-    return (total / len(stored)).to(first.dtype)
+    result = (total / len(stored)).to(first.dtype)
+    if not result.isfinite().all():
+        raise UserError(f"{name} holds values that are no finite numbers in one of the checkpoints: leave that one out")
+    return result
 
 
 def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
@@ -88,6 +90,9 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is not empty: choose another --out")
     shards = [_weight_files(checkpoint) for checkpoint in checkpoints]
+    for checkpoint, files in zip(checkpoints, shards, strict=True):
+        if (checkpoint / MANIFEST_FILE).is_file():
+            check_digests(checkpoint / MANIFEST_FILE, files, LEFT_OUT)
     stored = [StoredWeights(files) for files in shards]
     _check_alike(checkpoints, stored)
 
@@ -127,7 +132,9 @@ def choose_checkpoints(run: str | Path, *, last: int | None = None, best: int | 
     state_file = found[max(found)] / TRAINER_STATE_NAME
     if not state_file.is_file():
         raise UserError(f"there is no {state_file}, which says how good each checkpoint is: take the last ones")
-    measured = history_of(json.loads(state_file.read_text("utf-8"))["log_history"], "eval_loss")
+    state = read_json(state_file)
+    with reading(state_file):
+        measured = history_of(state["log_history"], "eval_loss")
     if missing := sorted(found.keys() - measured.keys()):
         raise UserError(f"{found[missing[0]]} was not evaluated, so that the best are not known: take the last ones")
     return [found[step] for step in best_steps({step: measured[step] for step in found}, number)]
@@ -149,12 +156,10 @@ def _weight_files(checkpoint: Path) -> list[Path]:
     if not (checkpoint / CONFIG_NAME).is_file():
         hint = "; of a run, give --last or --best" if any(checkpoint.glob(f"{PREFIX_CHECKPOINT_DIR}-*")) else ""
         raise UserError(f"{checkpoint} is no checkpoint: there is no {CONFIG_NAME}{hint}")
-    index = checkpoint / SAFE_WEIGHTS_INDEX_NAME
-    if index.is_file():
-        return [checkpoint / name for name in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))]
-    if not (checkpoint / SAFE_WEIGHTS_NAME).is_file():
+    files = weight_files(lambda name: path if (path := checkpoint / name).is_file() else None)
+    if not files or any(file.suffix != ".safetensors" for file in files):
         raise UserError(f"{checkpoint} has no {SAFE_WEIGHTS_NAME}: load and save_pretrained it once")
-    return [checkpoint / SAFE_WEIGHTS_NAME]
+    return files
 
 
 def _check_alike(checkpoints: Sequence[Path], stored: Sequence[StoredWeights]) -> None:
@@ -174,7 +179,7 @@ def _check_alike(checkpoints: Sequence[Path], stored: Sequence[StoredWeights]) -
 
 
 def _config(checkpoint: Path) -> dict[str, Any]:
-    config = json.loads((checkpoint / CONFIG_NAME).read_text("utf-8"))
+    config = read_json(checkpoint / CONFIG_NAME, LEFT_OUT)
     return {name: value for name, value in config.items() if name not in MAY_DIFFER}
 
 

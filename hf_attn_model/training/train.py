@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from ..checkpoint import load_translator
+from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError, in_words
 from ..files import LOCK, locked
 from ..recipes.recipe import Recipe, recipe_of
@@ -77,6 +78,9 @@ def _train(
     processes = PartialState()
     processes.wait_for_everyone()  # for the check: the folder fills from here on
     checkpoint = newest_checkpoint(out) if resume else None
+    if checkpoint is not None:
+        advice = f"; remove {checkpoint}, and --resume goes on after the one before"
+        check_digests(checkpoint / MANIFEST_FILE, checkpoint.iterdir(), advice)
     check_reporters(arguments)
     for key, winner in recipe.overruled().items():
         processes.print(f"{key} has no effect: {winner}")

@@ -75,11 +75,18 @@ WHOLE = {"heads": None, "shift": True, "measure": "weights", "rule": "union", "t
         '{"heads": null, "step": "output"}',
         json.dumps(WHOLE | {"profiles": [{"layer": 1}]}),
         json.dumps({**WHOLE, "shift": None, "profiles": 3}),
+        json.dumps(WHOLE | {"profiles": 3}),
+        json.dumps(WHOLE | {"heads": [[1, -1]]}),
+        json.dumps(WHOLE | {"heads": [["1", 2]]}),
+        json.dumps(WHOLE | {"threshold": "high"}),
+        json.dumps(WHOLE | {"threshold": float("nan")}),
+        json.dumps(WHOLE | {"rule": ["union"]}),
+        "[" * 10**5,
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / ALIGNMENT_FILE).write_text(text)
-    with pytest.raises(UserError, match=r"alignment\.json is damaged .*; write it again with hf-attn heads"):
+    with pytest.raises(UserError, match=r"alignment\.json is damaged: .*; write it again with hf-attn heads"):
         _ = Checkpoint(tmp_path).alignment
 
 

@@ -1,7 +1,9 @@
 """A checkpoint by its name: where it lies, what lies beside it, and what is told where nothing does."""
 
 import json
+import logging
 import shutil
+import time
 from importlib.metadata import version
 
 import pytest
@@ -114,6 +116,90 @@ def test_damaged_files_are_one_line(tmp_path, file, content, message):
     checkpoint = Checkpoint(tmp_path / "damaged")
     with pytest.raises(UserError, match=message):
         _ = checkpoint.model, checkpoint.recipe, checkpoint.alignment
+
+
+OWN_CODE = {
+    "model_type": "brand_new",
+    "auto_map": {
+        "AutoConfig": "configuration_brand_new.Config",
+        "AutoModelForSeq2SeqLM": "user/elsewhere--modeling_brand_new.Model",
+    },
+}
+
+
+def test_code_of_a_checkpoint_is_named_and_not_run(copy, rewrite, tmp_path, capsys):
+    rewrite("config.json", **OWN_CODE)
+    for name in ("configuration_brand_new.py", "modeling_brand_new.py"):
+        (copy / name).write_text(f"open({str(tmp_path / 'was-run')!r}, 'w')\n")
+    assert main(["translate", str(copy), "one"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f'hf-attn: cannot load a translator from {copy}: its model of type "brand_new" is none that is known here, and '
+        "its own code, configuration_brand_new.py, modeling_brand_new.py of user/elsewhere, is never run: where you "
+        "trust it, load it with transformers and trust_remote_code=True"
+    )
+    assert not (tmp_path / "was-run").exists()
+    assert len(Checkpoint(copy).tokenizer) > 0, "which needs no code"
+
+
+def test_code_of_a_tokenizer_is_named_and_not_run(copy, rewrite, tmp_path):
+    own = {"AutoTokenizer": ["tokenization_own.Slow", "tokenization_own.Fast"]}
+    rewrite("tokenizer_config.json", tokenizer_class="OwnTokenizer", auto_map=own)
+    rewrite("config.json", model_type="brand_new", auto_map=...)
+    (copy / "tokenization_own.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'w')\n")
+    with pytest.raises(UserError, match=r"its own code, tokenization_own\.py, is never run"):
+        _ = Checkpoint(copy).tokenizer
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"attn_implementation": "user/kernel"}, {"encoder": {"_attn_implementation": {"text": "user/kernel"}}}],
+)
+def test_code_of_the_hub_that_a_configuration_asks_for_is_never_run(rewrite, asked):
+    with pytest.raises(UserError, match="attn_implementation for code of user/kernel on the Hub, which is never run"):
+        _ = Checkpoint(rewrite("config.json", **asked)).model
+
+
+def test_reports_of_transformers_are_heard_again(copy, caplog):
+    _ = Checkpoint(copy).model
+    logging.getLogger("transformers.modeling_utils").warning("a report")
+    assert "a report" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_type": ...}, "config.json does not say of which model_type it is"),
+        ({"model_type": "bert"}, 'a model of type "bert" turns no text into another'),
+    ],
+)
+def test_what_is_no_translator(rewrite, changes, message):
+    with pytest.raises(UserError, match=message):
+        _ = Checkpoint(rewrite("config.json", auto_map=..., **changes)).model
+
+
+def test_without_a_tokenizer(copy):
+    for path in copy.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"its tokenizer is missing, .*: put a tokenizer\.json beside it"):
+        _ = Checkpoint(copy).tokenizer
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "x/" * 3000, "~" * 300])
+def test_names_that_no_file_system_has(name):
+    with pytest.raises(UserError, match=r"there is no such folder|no folder of that name"):
+        _ = Checkpoint(name).model
+
+
+def test_a_tokenizer_alone_is_read_at_once(tiny, tmp_path):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny / name, tmp_path)
+    began = time.monotonic()
+    assert len(Checkpoint(tmp_path).tokenizer) == len(Checkpoint(tiny).tokenizer)
+    assert time.monotonic() - began < 3
+    with pytest.raises(UserError, match=r"there is no config\.json in it, but a tokenizer: give a folder with one"):
+        _ = Checkpoint(tmp_path).model
 
 
 def test_the_card_tells_what_it_was_made_with(packed):

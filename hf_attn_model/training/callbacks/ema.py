@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from ...errors import UserError
+from ...files import reading
 from ..weights import check_whole, held_weights, put_weights, save_weights, trained_parameters, weights_digest
 
 EMA_FILE = "ema.safetensors"  # in each checkpoint
@@ -98,8 +99,9 @@ class EMACallback(TrainerCallback):
 
     def _load(self, file: Path) -> None:
         """Take the averages from a file of the same model."""
-        for name, tensor in load_file(file).items():
-            self.averages[name].copy_(tensor)
+        with reading(file):
+            for name, tensor in load_file(file).items():
+                self.averages[name].copy_(tensor)
 
 
 def warmed_up(decay: float, step: int) -> float:
@@ -117,7 +119,9 @@ def load_ema(model: nn.Module, checkpoint: str | Path) -> None:
         UserError: no averages there, or averages of another model.
     """
     file = _ema_file(Path(checkpoint))
-    put_weights(model, load_file(file), str(file))
+    with reading(file):
+        averages = load_file(file)
+    put_weights(model, averages, str(file))
 
 
 def _ema_file(checkpoint: Path) -> Path:
@@ -141,7 +145,7 @@ def _file_to_resume(args: TrainingArguments, step: int, digest: str) -> Path:
     for checkpoint in (usual, Path(args.resume_from_checkpoint or usual)):
         file = checkpoint / EMA_FILE
         if file.is_file():
-            with safe_open(file, "pt") as stored:
+            with reading(file), safe_open(file, "pt") as stored:
                 if stored.metadata().get(DIGEST) == digest:
                     return file
     raise UserError(

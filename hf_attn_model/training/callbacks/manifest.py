@@ -13,13 +13,12 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...checkpoint.digests import FIELD, MANIFEST_FILE, file_digests
 from ...files import write_json
 from ...secrets import redact
 from .. import provenance
 from ..provenance import fingerprint
 from ..records import CODE, MANIFEST, SPLIT, check_record, read_record
-
-MANIFEST_FILE = "manifest.json"
 
 
 class Manifest(TrainerCallback):
@@ -29,7 +28,8 @@ class Manifest(TrainerCallback):
     hardware. The manifest in a checkpoint counts the steps, seconds and tokens of all sessions up to this checkpoint,
     and a resumed training goes on from these: what a killed process did after its last checkpoint is done again, and
     counts once. It is written last, so a checkpoint that has one is complete: add this callback after all others that
-    write into checkpoints.
+    write into checkpoints. It holds the digests of the weights beside it, and of the states that a training goes on
+    from.
 
     Args:
         folder: of the training.
@@ -93,7 +93,7 @@ class Manifest(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count up to this checkpoint, and complete it."""
         self._measure(state)
-        self._write(self.folder / f"checkpoint-{state.global_step}", args)
+        self._write_with_digests(self.folder / f"checkpoint-{state.global_step}", args)
         self._write(self.folder, args)
 
     def on_train_end(
@@ -105,7 +105,7 @@ class Manifest(TrainerCallback):
     def finish(self, args: TrainingArguments) -> None:
         """Say in the folder that the training is done and its model saved."""
         self.content["finished"] = True
-        self._write(self.folder, args)
+        self._write_with_digests(self.folder, args)
 
     def _measure(self, state: TrainerState) -> None:
         """Bring the numbers of this session, and the sums over all, to this step."""
@@ -129,6 +129,11 @@ class Manifest(TrainerCallback):
         """Write the manifest into a folder, whole or not at all, without secrets."""
         if args.should_save:
             write_json(folder / MANIFEST_FILE, redact(self.content))
+
+    def _write_with_digests(self, folder: Path, args: TrainingArguments) -> None:
+        """Write it into a folder whose weights are written."""
+        if args.should_save:
+            write_json(folder / MANIFEST_FILE, redact(self.content) | {FIELD: file_digests(folder)})
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:

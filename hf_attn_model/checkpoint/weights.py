@@ -1,0 +1,313 @@
+"""Weights that can be right: what their files hold is compared with the configuration before any number is read.
+
+Names, dtypes and shapes stand in the headers of the files. They become tensors on the meta device, which take no
+memory, and `from_pretrained` loads the model's class with them there: what a family ties, renames or leaves out is
+known as transformers knows it. A model of any family passes that transformers would load whole.
+"""
+
+import logging
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+from ..files import read_json, reading, within
+
+if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+INDEX = ".index.json"
+FILES = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
+AGAIN = "; take the checkpoint from its source again"
+ONE_SOURCE = "; take weights and config.json from one source"
+LAYERS = 1000  # no more are built than the weights have tensors, or than these
+COUNTS = 2**20  # most of anything else that a configuration counts, unless the weights have more numbers
+PACKED = 16  # most numbers that a quantizer puts into one
+TABLE = 2**26  # numbers that a model may compute and not store, such as sinusoids of 65,536 positions of width 1,024
+
+Find = Callable[[str], Path | None]
+
+
+def weight_files(find: Find, named: Any = None) -> list[Path]:
+    """Find the files that hold the weights, where transformers finds them; none where there are none.
+
+    Args:
+        find: gives the path of a file of the checkpoint by its name, `None` for one that is not there.
+        named: what the configuration calls `transformers_weights`, if it does.
+
+    Raises:
+        UserError: an index is damaged, names a file outside the checkpoint, or one that is not there.
+    """
+    for name in FILES if named is None else (str(named),):
+        within(".", name)
+        if (path := find(name)) is not None:
+            return [path] if not name.endswith(INDEX) else _shards(path, find)
+    return []
+
+
+def _shards(index: Path, find: Find) -> list[Path]:
+    names = read_json(index, AGAIN).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise UserError(f"{index} is damaged: it has no weight_map of tensors and files{AGAIN}")
+    found = {}
+    for name in sorted(set(names.values())):
+        within(index.parent, name)
+        found[name] = find(name)
+        if found[name] is None:
+            raise UserError(f"{index} names {shown(name)}, which is not there{AGAIN}")
+    return [path for path in found.values() if path is not None]
+
+
+def stored_tensors(files: Sequence[Path]) -> dict[str, "Tensor"]:
+    """Read the headers of weight files: each tensor by name, on the meta device, with its dtype and shape.
+
+    Raises:
+        UserError: a file cannot be read, is damaged or cut short, or a pickle that holds something else than tensors.
+    """
+    import torch
+    from transformers.modeling_utils import load_state_dict
+
+    tensors: dict[str, torch.Tensor] = {}
+    for file in files:
+        with reading(file, AGAIN), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the protocol of a pickle
+            try:
+                held = load_state_dict(file, map_location="meta")
+            except UnpicklingError as error:
+                raise UserError(
+                    f"{file} holds something else than weights, of which nothing was run: "
+                    "ask its maker for a model.safetensors"
+                ) from error
+            found = {str(name): tensor for name, tensor in held.items() if isinstance(tensor, torch.Tensor)}
+            size = file.stat().st_size
+        if any(tensor.nbytes > size for tensor in found.values()):  # strides of 0 are a pickle's
+            raise UserError(f"{file} is damaged: a tensor of it is larger than the file{AGAIN}")
+        tensors |= found
+    if files and not tensors:
+        raise UserError(f"{files[0]} holds no weights{AGAIN}")
+    return tensors
+
+
+def check_counts(config: Mapping[str, Any], stored: Mapping[str, "Tensor"]) -> None:
+    """Refuse a configuration that counts more layers, or anything else, than the weights could fill, or less than none.
+
+    It comes first, as configurations of transformers make lists of what they count.
+
+    Args:
+        config: as its JSON reads.
+        stored: see `stored_tensors`.
+
+    Raises:
+        UserError: names the field.
+    """
+    layers = max(LAYERS, len(stored))
+    others = max(COUNTS, sum(tensor.numel() for tensor in stored.values()))
+    for field, value in _whole_numbers(config):
+        most = layers if "layer" in field else others if re.match("_?num_|n_", field) else value
+        if value > most:
+            held = f"{len(stored):,} tensors"
+            raise UserError(
+                f"config.json asks for {shown(field)} of {value:,}, and the weights have {held}{ONE_SOURCE}"
+            )
+        if value < 0 and re.search("^d_|(layers|heads|_dim|_size|_embeddings)$", field):
+            raise UserError(f"config.json asks for {shown(field)} of {value:,}, less than none{AGAIN}")
+
+
+def _whole_numbers(value: Any, field: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the whole numbers in a JSON value, each with the name that is nearest."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _whole_numbers(each, name)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _whole_numbers(each, field)
+    elif isinstance(value, int):
+        yield field, value
+
+
+def check_alike(auto_class: Any, config: "PreTrainedConfig", stored: Mapping[str, "Tensor"]) -> None:
+    """Refuse weights that do not fill the model of a configuration, which is built without memory.
+
+    Tensors that the model has no use for are refused, too: they tell of layers or norms that the configuration leaves
+    out. Left alone are single numbers, such as a version, and what is computed anew, such as sinusoids. Of a quantized
+    model nothing but its size is compared, as a quantizer stores what it likes.
+
+    Args:
+        auto_class: `AutoModelForSeq2SeqLM`, which knows the class of the model.
+        config: what it is built by.
+        stored: see `stored_tensors`.
+
+    Raises:
+        UserError: names the first tensor of another shape, missing, of whole numbers where others belong, or too many;
+            or one that is computed, and too large to be meant.
+    """
+    from transformers.models.auto.auto_factory import _get_model_class
+
+    if type(config) not in auto_class._model_mapping:
+        return  # `from_pretrained` says which models it knows
+    model_class, config = _get_model_class(config, auto_class._model_mapping), deepcopy(config)
+    is_quantized = config.__dict__.pop("quantization_config", None) is not None
+    builder: Any = type(  # of the same name, which conversions of weights go by
+        model_class.__name__,
+        (model_class,),
+        {"__module__": model_class.__module__, "initialize_weights": lambda self: None},
+    )
+    with quietly(), _at_most(8 * len(stored) + LAYERS):
+        model, found = builder.from_pretrained(
+            None,
+            config=config,
+            state_dict={name: tensor for name, tensor in stored.items() if tensor.is_floating_point()},
+            device_map={"": "meta"},
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    if is_quantized:
+        return _check_size(model, stored, PACKED)
+    for name, held, asked in sorted(found["mismatched_keys"]):
+        raise UserError(
+            f"{shown(name)} has the shape {list(held)} in the weights and {list(asked)} by config.json{ONE_SOURCE}"
+        )
+    if missing := sorted(
+        key for key in found["missing_keys"] if model.get_parameter_or_buffer(key).is_floating_point()
+    ):
+        raise UserError(_lacking(missing, model, stored))
+    if surplus := _of_no_use(found["unexpected_keys"], model, stored):
+        raise UserError(
+            f"the weights hold {shown(surplus[0])}{_others(surplus)}, which a model of this config.json does not have: "
+            "take both from one source, or load and save_pretrained it once to leave that out"
+        )
+    return _check_size(model, stored)
+
+
+def _lacking(missing: list[str], model: "PreTrainedModel", stored: Mapping[str, "Tensor"]) -> str:
+    """Say what is missing, and why where that can be told."""
+    name = missing[0]
+    whole = [
+        key for key in stored if not stored[key].is_floating_point() and (key.endswith(name) or name.endswith(key))
+    ]
+    if whole:
+        dtype = dtype_name(stored[whole[0]])
+        return f"{shown(whole[0])} holds numbers of type {dtype}, where weights are of floating point{AGAIN}"
+    if name in (model._tied_weights_keys or {}):
+        return f"the weights lack {name}, which config.json asks for with tie_word_embeddings false{ONE_SOURCE}"
+    return f"the weights lack {shown(name)}{_others(missing)}, which config.json asks for{ONE_SOURCE}"
+
+
+def _of_no_use(unexpected: set[str], model: "PreTrainedModel", stored: Mapping[str, "Tensor"]) -> list[str]:
+    """Choose, among the tensors that the model does not have, those that mean something."""
+    computed = {name for name, _ in model.named_non_persistent_buffers()}
+    return sorted(
+        name
+        for name in unexpected
+        if not {name, f"{model.base_model_prefix}.{name}"} & computed
+        and (name not in stored or stored[name].numel() > 1)
+    )
+
+
+def _check_size(model: "PreTrainedModel", stored: Mapping[str, "Tensor"], packed: int = 1) -> None:
+    """Refuse a model that has more numbers than the weights, `packed` of them in each, and any table it may compute."""
+    held = packed * sum(tensor.numel() for tensor in stored.values())
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    if sum(tensor.numel() for tensor in tensors.values()) > held + TABLE:
+        name = max(tensors, key=lambda key: tensors[key].numel() - (stored[key].numel() if key in stored else 0))
+        shape = list(tensors[name].shape)
+        raise UserError(f"config.json asks for {name} of the shape {shape}, far more than the weights hold{ONE_SOURCE}")
+
+
+def check_values(model: "PreTrainedModel") -> None:
+    """Refuse a loaded model with a weight that is no finite number, or with two weights that should be one.
+
+    Raises:
+        UserError: names the weight.
+    """
+    asked, kept = model.get_expanded_tied_weights_keys(all_submodels=True), model.all_tied_weights_keys
+    for target in sorted(asked.keys() - kept.keys()):
+        raise UserError(
+            f"config.json says that {target} and {asked[target]} are one, and the weights hold two that differ: "
+            "correct tie_word_embeddings, or take both from one source"
+        )
+    buffers = dict(model.named_buffers())
+    for name, tensor in model.state_dict().items():
+        if not tensor.is_floating_point() or tensor.itemsize == 1 or tensor.sum(dtype=_wide(tensor)).isfinite():
+            continue  # what is not finite makes no finite sum; a mask may hold infinities
+        wrong = tensor.isnan() if name in buffers else ~tensor.isfinite()
+        if wrong.any():
+            count = int(wrong.sum())
+            raise UserError(f"{name} holds {count:,} values that are no finite numbers in {dtype_name(tensor)}{AGAIN}")
+
+
+def _wide(tensor: "Tensor") -> Any:
+    import torch
+
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
+@contextmanager
+def _at_most(count: int) -> Iterator[None]:
+    """End the building of a model, in this thread, that has more parameters than that."""
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    left, thread = count, threading.get_ident()
+
+    def counted(module: Any, name: str, parameter: Any) -> None:
+        nonlocal left
+        left -= threading.get_ident() == thread
+        if left < 0:
+            raise UserError(f"config.json asks for more layers than the weights hold tensors{ONE_SOURCE}")
+
+    hook = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers from reporting, in many lines, what is said in one."""
+    from transformers.utils import logging as reports
+
+    with ExitStack() as afterwards:
+        afterwards.callback(reports.set_verbosity, reports.get_verbosity())
+        reports.set_verbosity(reports.CRITICAL)
+        if reports.is_progress_bar_enabled():
+            afterwards.callback(reports.enable_progress_bar)
+            reports.disable_progress_bar()
+        yield
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Keep `from_pretrained` from reporting on tensors that were judged already."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
+
+
+def dtype_name(tensor: "Tensor") -> str:
+    """Name what numbers a tensor holds: `float32`."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def shown(text: str, most: int = 100) -> str:
+    """Write a text that a file may have given in one line of a terminal: control characters escaped, the middle cut."""
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+
+
+def _others(names: Sequence[str]) -> str:
+    return "" if len(names) == 1 else f" and {len(names) - 1:,} more"

@@ -1,8 +1,9 @@
 """Codes of languages: what they mean, and which of a translator's own codes means the same.
 
 One language has many codes: `zh` and `zho` (ISO 639), `cmn` (its largest member), `zh-TW` and `zh-Hant` (BCP 47),
-`zho_Hans` (NLLB), `zh_CN` (mBART), `>>cmn_Hans<<` (OPUS-MT). They are read as BCP 47 tags, by langcodes, with the data of
-IANA and Unicode CLDR: deprecated codes, macrolanguages, and the script and region that are meant where none is written.
+`zho_Hans` (NLLB), `zh_CN` (mBART), `>>cmn_Hans<<` (OPUS-MT). They are read as BCP 47 tags, by langcodes, with the data
+of IANA and Unicode CLDR: deprecated codes, macrolanguages, and the script and region that are meant where none is
+written.
 """
 
 import re
@@ -26,7 +27,7 @@ MOST_NEAR, MOST_NAMED = 3, 10  # codes that a message proposes, or lists
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a code says: its tag in BCP 47, a language, its macrolanguage, and the script and region written or usual."""
+    """What a code says: its tag (BCP 47), a language, its macrolanguage, and the script and region written or usual."""
 
     tag: str
     language: str
@@ -51,8 +52,14 @@ def meaning_of(code: str) -> Meaning | None:
         return None
     if narrow.language is None or wide.language is None or narrow.extlangs:
         return None
-    language, macrolanguage = (BOKMAL.get(each.language, each.language) for each in (narrow, wide))
-    return Meaning(tag, language, macrolanguage, narrow.script, narrow.territory, bare.count("-"))
+    return Meaning(
+        tag,
+        BOKMAL.get(narrow.language, narrow.language),
+        BOKMAL.get(wide.language, wide.language),
+        narrow.script,
+        narrow.territory,
+        bare.count("-"),
+    )
 
 
 SAMENESS: tuple[Callable[[Meaning], tuple], ...] = (  # from narrow to wide: what two codes share that mean the same
@@ -134,8 +141,8 @@ def is_same_language(one: str, other: str) -> bool:
 def language_of_bleu(code: str) -> str:
     """Find the code by which sacreBLEU and Moses know a language: that of ISO 639-1, if there is one.
 
-    What is written in Han characters is "zh", Cantonese too, but for Japanese; in Latin script no language is "zh", "ja"
-    or "ko".
+    What is written in Han characters is "zh", Cantonese too, but for Japanese; in Latin script no language is "zh",
+    "ja" or "ko".
     """
     meaning = meaning_of(code)
     if meaning is None:

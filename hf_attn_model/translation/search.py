@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
+from ..text.multilingual import check_search, decode_targets, encode_source
 
 
 def translate(
@@ -28,7 +28,8 @@ def translate(
         first_line: number by which an error message calls the first sentence.
 
     Raises:
-        UserError: a sentence has more tokens than the model has positions.
+        UserError: a sentence has more tokens than the model has positions, or a model of many languages was not told
+            into which one to translate (see `set_languages`).
     """
     hypotheses = translate_to_ids(
         model,
@@ -39,7 +40,7 @@ def translate(
         names=[f"line {first_line + i}" for i in range(len(sentences))],
         progress=progress,
     )
-    return [cast(str, tokenizer.decode(ids, skip_special_tokens=True)) for ids in hypotheses]
+    return decode_targets(tokenizer, hypotheses)
 
 
 def translate_to_ids(
@@ -70,7 +71,8 @@ def translate_to_ids(
     Raises:
         UserError: a sentence has more tokens than the model has positions.
     """
-    encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
+    check_search(model, tokenizer)
+    encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
         _check_length(model, names[i] if names else f"sentence {i}", ids)
 
@@ -104,7 +106,8 @@ def best_translations(
         raise UserError(f"there is no best of {count} translations: give a number from 1 on")
     if not sentence.strip():
         return [[tokenizer.eos_token_id]]
-    ids = tokenizer(sentence)["input_ids"]
+    check_search(model, tokenizer)
+    ids = encode_source(tokenizer, sentence)
     _check_length(model, "the sentence", ids)
     return _search(model, tokenizer, [ids], max(num_beams, count), count)
 

@@ -107,7 +107,7 @@ def write_translator(kind, folder, sources, targets):
     for parameter in model.parameters():
         parameter.data.mul_(3 if parameter.ndim == 2 else 1)
     model.generation_config = GenerationConfig.from_model_config(model.config)
-    model.generation_config.max_length = 24
+    model.generation_config.max_length = None
     model.save_pretrained(folder)
 
 

@@ -58,7 +58,13 @@ def marks(kind):
         return f"__{source}__", f"__{target}__"
     if kind == "mbart":  # has them behind
         return None, None
-    return (target, None) if kind == "marian_to_many" else (source, target) if kind in ("nllb", "mbart50") else (None, None)
+    return (
+        (target, None)
+        if kind == "marian_to_many"
+        else (source, target)
+        if kind in ("nllb", "mbart50")
+        else (None, None)
+    )
 
 
 def test_translate(kind, folders, hf_attn):
@@ -100,7 +106,9 @@ def test_export(kind, folders, hf_attn, corpus_file, tmp_path, forced):
         if target_mark:
             assert (record.target_tokens[0], record.target_word_of_token[0]) == (target_mark, None)
         spelled = "".join(
-            token for token, word in zip(record.source_tokens, record.source_word_of_token, strict=True) if word is not None
+            token
+            for token, word in zip(record.source_tokens, record.source_word_of_token, strict=True)
+            if word is not None
         )
         assert "<unk>" in spelled or spelled.replace("▁", "") == source.replace(" ", "")
         assert record.cross.shape[-2:] == (len(record.target_tokens), len(record.source_tokens))
@@ -132,10 +140,10 @@ def test_align_heads_and_ablate(kind, folders, hf_attn, corpus_file, tmp_path):
 
 def test_view_and_app(kind, folders, hf_attn, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
-    status, out, error = hf_attn("view", folders(kind), SENTENCES[0], "--out", page, *languages(kind))
+    status, _, error = hf_attn("view", folders(kind), SENTENCES[0], "--out", page, *languages(kind))
     assert status == 0, error
     assert page.exists()
-    status, out, error = hf_attn(
+    status, _, error = hf_attn(
         "view", folders(kind), SENTENCES[0], "--target", TARGETS[0], "--out", tmp_path / "map.png", *languages(kind)
     )
     assert status == 0, error
@@ -173,7 +181,7 @@ def test_codes_mean_what_they_mean(kind, folders, hf_attn):
 @pytest.mark.parametrize("kind", CHOICE)
 def test_a_wrong_language_is_refused(kind, folders, refused):
     line = refused("translate", folders(kind), "a", "--source-lang", "en", "--target-lang", "tlh")
-    assert f"--target-lang tlh: none of the " in line
+    assert "--target-lang tlh: none of the " in line
     assert f" languages of {folders(kind)}; " in line
 
 

@@ -73,9 +73,7 @@ def test_teacher_forcing_reads_what_the_tokenizer_makes_of_a_target(kind, folder
             **inputs, decoder_input_ids=torch.tensor([[start, *target[:-1]]]), output_attentions=True
         ).cross_attentions
     (maps,) = teacher_forced_attention(model, tokenizer, [SOURCE], [TARGET])
-    torch.testing.assert_close(
-        torch.from_numpy(maps.place("cross")), torch.cat(expected), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(torch.from_numpy(maps.place("cross")), torch.cat(expected), atol=1e-6, rtol=0)
 
 
 def test_hypotheses_of_the_search_and_forced_targets_begin_alike(kind, folder):
@@ -105,7 +103,7 @@ def test_nothing_is_guessed(kind, folder):
     if kind == "t5":
         assert set_languages(model, tokenizer).target is None
         return
-    with pytest.raises(UserError, match="name the (source|target) language: hf_attn_model.set_languages"):
+    with pytest.raises(UserError, match=r"name the (source|target) language: hf_attn_model.set_languages"):
         set_languages(model, tokenizer)
     if kind != "mbart":  # its decoder begins with Spanish
         with pytest.raises(UserError, match="nothing says"):

@@ -19,9 +19,12 @@ def rows():
     return load_textbook("en-es", "train", size=600)["translation"]
 
 
-@pytest.fixture(scope="session", params=MODELS)
-def kind(request):
-    return request.param
+def some_are_slow(*fast):
+    """Every family; in `make test` those that differ most."""
+    return [pytest.param(kind, marks=[] if kind in fast else pytest.mark.slow) for kind in MODELS]
+
+
+ALL, FEW = some_are_slow(*MODELS), some_are_slow("m2m_100", "marian_two_vocabularies")
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +70,7 @@ def marks(kind):
     )
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_translate(kind, folders, hf_attn):
     status, out, error = hf_attn("translate", folders(kind), *SENTENCES, "", *languages(kind), "--num-beams", 2)
     assert status == 0, error
@@ -76,6 +80,7 @@ def test_translate(kind, folders, hf_attn):
         assert mark not in out
 
 
+@pytest.mark.parametrize("kind", FEW)
 def test_evaluate(kind, folders, hf_attn, corpus_file, tmp_path):
     translations = tmp_path / "translations.txt"
     status, out, error = hf_attn(
@@ -88,6 +93,7 @@ def test_evaluate(kind, folders, hf_attn, corpus_file, tmp_path):
     assert translations.read_text(encoding="utf-8") == single
 
 
+@pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("forced", [True, False])
 def test_export(kind, folders, hf_attn, corpus_file, tmp_path, forced):
     options = ["--forced"] if forced else []
@@ -114,6 +120,7 @@ def test_export(kind, folders, hf_attn, corpus_file, tmp_path, forced):
         assert record.cross.shape[-2:] == (len(record.target_tokens), len(record.source_tokens))
 
 
+@pytest.mark.parametrize("kind", FEW)
 def test_align_heads_and_ablate(kind, folders, hf_attn, corpus_file, tmp_path):
     status, out, error = hf_attn("align", folders(kind), "--data", corpus_file, *languages(kind))
     assert status == 0, error
@@ -138,6 +145,7 @@ def test_align_heads_and_ablate(kind, folders, hf_attn, corpus_file, tmp_path):
     assert "AER" in out
 
 
+@pytest.mark.parametrize("kind", FEW)
 def test_view_and_app(kind, folders, hf_attn, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     status, _, error = hf_attn("view", folders(kind), SENTENCES[0], "--out", page, *languages(kind))
@@ -155,6 +163,7 @@ def test_view_and_app(kind, folders, hf_attn, tmp_path, monkeypatch):
     assert served
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_explain(kind, folders, hf_attn, refused):
     typed = ("explain", folders(kind), SENTENCES[0], "--place", "cross", *languages(kind), "--target", TARGETS[0])
     if kind == "t5":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what the table below says, for type checkers and editors
     from .export import Maps, convert_to_parquet, export_attention, open_maps
     from .model import AttnConfig, AttnForConditionalGeneration, AttnModel
     from .recipes import Recipe, load_recipe
-    from .text import load_corpus, train_tokenizer
+    from .text import load_corpus, set_languages, train_tokenizer
     from .textbook import load_textbook
     from .training.evaluate import evaluate
     from .training.train import train
@@ -41,7 +41,7 @@ _HOMES = {
     "export": ("Maps", "convert_to_parquet", "export_attention", "open_maps"),
     "model": ("AttnConfig", "AttnForConditionalGeneration", "AttnModel"),
     "recipes": ("Recipe", "load_recipe"),
-    "text": ("load_corpus", "train_tokenizer"),
+    "text": ("load_corpus", "set_languages", "train_tokenizer"),
     "textbook": ("load_textbook",),
     "training.evaluate": ("evaluate",),
     "training.train": ("train",),
@@ -76,6 +76,7 @@ __all__ = [
     "plot_attention",
     "read_gold",
     "record_attention",
+    "set_languages",
     "teacher_forced_attention",
     "train",
     "train_tokenizer",

@@ -1,12 +1,20 @@
-"""The Auto classes of transformers learn the model type `hf_attn`, whichever of the two packages is imported first."""
+"""What transformers learns when both packages are imported, whichever is first: a model type and a pipeline.
 
+The Auto classes learn the model type `hf_attn`. `pipeline` learns the tasks "translation" and "translation_xx_to_yy",
+which transformers 5 has taken off: it keeps a list of what it refuses by name before it asks its registry.
+"""
+
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 AUTO, OURS = "transformers.models.auto", f"{__package__}.model"
+PIPELINES = "transformers.pipelines"
+TASK = re.compile(r"translation_[^_]+_to_[^_]+")
 _executing: set[str] = set()  # modules of `REGISTRATIONS` in the middle of their own import
 
 
@@ -17,6 +25,7 @@ def _register_config() -> None:
     from .model.configuration_attn import AttnConfig
 
     auto.AutoConfig.register(AttnConfig.model_type, AttnConfig, exist_ok=True)
+    AttnConfig.custom_pipelines = _KnownHere()  # type: ignore[attr-defined]
 
 
 def _register_models() -> None:
@@ -29,11 +38,62 @@ def _register_models() -> None:
     auto.AutoModelForSeq2SeqLM.register(AttnConfig, AttnForConditionalGeneration, exist_ok=True)
 
 
+def _register_pipeline() -> None:
+    pipelines = sys.modules.get(PIPELINES)
+    if pipelines is None or PIPELINES in _executing:
+        return
+    from transformers.models.auto.modeling_auto import AutoModelForSeq2SeqLM
+
+    getattr(pipelines, "REMOVED_TASKS", {}).pop("translation", None)
+    registry = pipelines.PIPELINE_REGISTRY
+    registry.supported_tasks.setdefault(
+        "translation",
+        {
+            "impl": f"{__package__}.translation.pipeline.TranslationPipeline",
+            "pt": (AutoModelForSeq2SeqLM,),
+            "type": "text",
+        },
+    )
+    if not isinstance(registry.task_aliases, _Tasks):
+        registry.task_aliases = _Tasks(registry.task_aliases)
+
+
+class _Tasks(dict):
+    """Aliases of tasks, where "translation_en_to_es" is one of "translation"."""
+
+    def __contains__(self, task: object) -> bool:
+        return super().__contains__(task) or (isinstance(task, str) and TASK.fullmatch(task) is not None)
+
+    def __missing__(self, task: str) -> str:
+        return "translation"
+
+
+class _KnownHere:
+    """Hides from `pipeline` that a checkpoint brings the code of its pipeline, as this package has it; files keep it.
+
+    `pipeline` would insist on `trust_remote_code` for a task that is in `config.custom_pipelines`.
+    """
+
+    def __get__(self, config: Any, owner: type) -> dict[str, Any]:
+        return {} if config is None else _Hidden(vars(config).get("custom_pipelines", {}))
+
+    def __set__(self, config: Any, value: dict[str, Any]) -> None:
+        vars(config)["custom_pipelines"] = value
+
+
+class _Hidden(dict):
+    """Tasks that are listed, but not found."""
+
+    def __contains__(self, task: object) -> bool:
+        return False
+
+
 REGISTRATIONS: dict[str, Callable[[], None]] = {  # modules, and what is due after each of them
     f"{AUTO}.configuration_auto": _register_config,
     f"{OURS}.configuration_attn": _register_config,  # it may be what imports transformers
     f"{AUTO}.modeling_auto": _register_models,
     f"{OURS}.modeling_attn": _register_models,
+    PIPELINES: _register_pipeline,
 }
 
 

@@ -14,6 +14,7 @@ ROOMS = [  # from the ground up: each imports only rooms before it
     "errors",
     "secrets",
     "files",
+    "languages",
     "model",
     "textbook",
     "text",

@@ -53,11 +53,11 @@ def build_interface(
     return interface
 
 
-def launch_app(model_name: str, *, num_beams: int | None = None, port: int | None = None) -> None:
+def launch_app(model: str | Checkpoint, *, num_beams: int | None = None, port: int | None = None) -> None:
     """Load a translator and serve its app, until it is interrupted.
 
     Args:
-        model_name: a folder or a model on the Hub, see `Checkpoint`.
+        model: a folder or a model on the Hub, see `Checkpoint`; or one that was told its languages.
         num_beams: width of the search; as the model came unless given.
         port: of this machine; the first free one from 7860 on unless given, or what GRADIO_SERVER_PORT says.
 
@@ -65,10 +65,15 @@ def launch_app(model_name: str, *, num_beams: int | None = None, port: int | Non
         UserError: Gradio is not installed, the model cannot be loaded, or the port is taken.
     """
     _gradio()
-    checkpoint = Checkpoint(model_name)
-    model, tokenizer, width = checkpoint.model, checkpoint.tokenizer, num_beams or checkpoint.num_beams
-    name = model_name.rstrip("/").split("/")[-1]
-    interface = build_interface(model, tokenizer, name, num_beams=width, heads=checkpoint.head_summaries)
+    checkpoint = model if isinstance(model, Checkpoint) else Checkpoint(model)
+    name = checkpoint.name.rstrip("/").split("/")[-1]
+    interface = build_interface(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        name,
+        num_beams=num_beams or checkpoint.num_beams,
+        heads=checkpoint.head_summaries,
+    )
     try:
         interface.launch(server_port=port)
     except OSError as error:

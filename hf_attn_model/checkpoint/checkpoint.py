@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ..recipes import Recipe
+    from ..text.multilingual import Languages
 
 TEXTBOOK = "textbook"  # the translator that lies in the package
 TEXTBOOK_FOLDER = Path(__file__).parents[1] / "textbook" / "translator"
@@ -178,13 +179,39 @@ class Checkpoint:
 
     @property
     def source_lang(self) -> str | None:
-        """Code of the language that it reads, if its recipe tells."""
-        return None if self.recipe is None else self.recipe.source_lang
+        """Code of the language that it reads, if its recipe tells, or its tokenizer."""
+        return self._languages.source
 
     @property
     def target_lang(self) -> str | None:
-        """Code of the language that it writes, if its recipe tells."""
-        return None if self.recipe is None else self.recipe.target_lang
+        """Code of the language that it writes, if its recipe tells, or its tokenizer."""
+        return self._languages.target
+
+    @cached_property
+    def _languages(self) -> "Languages":
+        from ..text.multilingual import Languages, own_languages
+
+        if self.recipe is not None:
+            return Languages(self.recipe.source_lang, self.recipe.target_lang)
+        return own_languages(self.model, self.tokenizer)
+
+    def set_languages(self, source: str | None, target: str | None) -> "Languages":
+        """Tell it between which languages to translate, where it has a choice; see `text.set_languages`.
+
+        Returns:
+            the languages that hold, by its own codes; where it has no choice, those of `source_lang` and `target_lang`.
+        """
+        from ..text.multilingual import Languages, set_languages
+
+        chosen = set_languages(self.model, self.tokenizer, source, target, name=str(self))
+        return Languages(chosen.source or self.source_lang, chosen.target or self.target_lang)
+
+    @cached_property
+    def has_languages(self) -> bool:
+        """Whether it has a choice of languages."""
+        from ..text.multilingual import has_choice
+
+        return has_choice(self.model, self.tokenizer)
 
     @property
     def lowercase(self) -> bool:

@@ -25,6 +25,7 @@ from .options import (
     check_beams,
     language,
     required,
+    set_languages,
     users_folder,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
@@ -62,7 +63,7 @@ def align(
 ) -> None:
     """Align the words of a corpus by cross-attention."""
     quiet_libraries()
-    from ..alignment.corpus import Export, align_both_ways, align_pairs, open_origin
+    from ..alignment.corpus import Export, LiveModel, align_both_ways, align_pairs, open_origin
     from ..alignment.pairs import read_pairs
     from ..attention.places import parse_layer_heads
     from ..checkpoint import AlignmentConfig
@@ -90,11 +91,14 @@ def align(
         if not data:
             raise UserError(f"{model} is a model: name the sentence pairs with --data")
         languages = (source_lang or origin.checkpoint.source_lang, target_lang or origin.checkpoint.target_lang)
+        set_languages(origin.checkpoint, *languages, are_columns=True)
         pairs = read_pairs(data, *languages, split, config=config, words_are_spaced=spaced)
         attentions = origin.attend(pairs, reading.measure)
     announce(f"Aligning the words of {data or model}: {reading}")
     if method is not None and reverse is not None:
         other = open_origin(reverse)
+        if isinstance(other, LiveModel) and isinstance(origin, LiveModel):
+            set_languages(other.checkpoint, *reversed(languages), are_columns=True)
         linked = align_both_ways(attentions, reading, other, other.config or AlignmentConfig(), method)
     else:
         linked = align_pairs(attentions, reading)
@@ -139,6 +143,7 @@ def heads(
     if picture:
         check_format(picture)
     languages = (source_lang or checkpoint.source_lang, target_lang or checkpoint.target_lang)
+    set_languages(checkpoint, *languages, are_columns=True)
     names = {"dev": gold} | ({"test": test} if test else {})
     sets = {split: read_gold(name, *languages, split) for split, name in names.items()}
     if swap:
@@ -192,6 +197,7 @@ def ablate(
 
     recipe = checkpoint.recipe
     source, target = language(source_lang, checkpoint, "source"), language(target_lang, checkpoint, "target")
+    set_languages(checkpoint, source, target, are_columns=True)
     name = required(corpus or (recipe.corpus if recipe else None), "--corpus")
     chosen = None if heads == "all" else [parse_heads(heads)]
     split = split or (recipe.test_split if recipe and corpus is None else "test")

@@ -11,7 +11,9 @@ from .options import (
     FILM_SUFFIX,
     ON_PICTURES,
     PAGE_SUFFIXES,
+    FromLang,
     Head,
+    IntoLang,
     Layer,
     Model,
     ModelOrMaps,
@@ -23,6 +25,7 @@ from .options import (
     at_least_one,
     check_beams,
     refuse,
+    set_languages,
 )
 from .terminal import announce, open_checkpoint, quiet_libraries
 
@@ -59,12 +62,15 @@ def view(
         list[str] | None, typer.Option(metavar="MODEL...", help="page: other checkpoints, same translation")
     ] = None,
     best: Annotated[int | None, typer.Option(metavar="N", help="page: the N best translations of the beam")] = None,
+    source_lang: FromLang = None,
+    target_lang: IntoLang = None,
     num_beams: NumBeams = None,
 ) -> None:
     """Draw the attention of a sentence, or make a page to explore."""
     typed = {
         **{"place": place, "layer": layer, "head": head, "subwords": subwords, "target": target, "index": index},
         **{"first": first, "compare": compare or None, "best": best, "num_beams": num_beams},
+        **{"source_lang": source_lang, "target_lang": target_lang},
     }
     is_page = Path(out).suffix.lower() in PAGE_SUFFIXES
     _check_options(typed, sentence, is_page)
@@ -76,7 +82,8 @@ def view(
         checkpoint = Checkpoint(model)
         if checkpoint.folder is not None and checkpoint.find("config.json") is not None:
             raise UserError(f"{model} is a model: give a sentence to translate, too")
-        refuse(typed, ("compare", "best", "target", "num_beams"), "it needs a model and a sentence")
+        of_models = ("compare", "best", "target", "num_beams", "source_lang", "target_lang")
+        refuse(typed, of_models, "it needs a model and a sentence")
         if is_page:
             _page_of_export(open_maps(model), model, out, index, first)
             return
@@ -92,6 +99,8 @@ def view(
     checkpoint = open_checkpoint(model)
     announce(f"Looking at a sentence with {checkpoint}")
     others = [open_checkpoint(name) for name in compare or ()]
+    for each in (checkpoint, *others):
+        set_languages(each, source_lang, target_lang)
     from ..view.page import inspect_translations, write_page
 
     seen = inspect_translations(
@@ -171,6 +180,8 @@ def explain(
     layer: Annotated[int, typer.Option(metavar="N", help="counted from 0")] = 0,
     head: Annotated[int, typer.Option(metavar="N", help="counted from 0")] = 0,
     target: Target = None,
+    source_lang: FromLang = None,
+    target_lang: IntoLang = None,
     num_beams: NumBeams = None,
 ) -> None:
     """Print every step of attention for one word."""
@@ -180,6 +191,7 @@ def explain(
     announce(f"Following {followed} through the {place} of {checkpoint}, layer {layer}, head {head}")
     from ..view.explain import explain as explain_word
 
+    set_languages(checkpoint, source_lang, target_lang)
     if target is None and place != "encoder":
         target = _translation(checkpoint, sentence, num_beams)
     text = explain_word(
@@ -245,12 +257,16 @@ def app(
     port: Annotated[
         int | None, typer.Option(metavar="N", help="of this machine; default: the first free one from 7860 on")
     ] = None,
+    source_lang: FromLang = None,
+    target_lang: IntoLang = None,
     num_beams: NumBeams = None,
 ) -> None:
     """Serve a page to type sentences and look at their attention."""
     check_beams(num_beams)
-    quiet_libraries()
+    checkpoint = open_checkpoint(model)
     announce(f"Serving {model}, until Ctrl-C")
     from ..app import launch_app
 
-    launch_app(model, num_beams=num_beams, port=port)
+    if source_lang or target_lang or checkpoint.has_languages:
+        set_languages(checkpoint, source_lang, target_lang)
+    launch_app(checkpoint, num_beams=num_beams, port=port)

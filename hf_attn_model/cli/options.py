@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from ..errors import UserError
+from .terminal import announce
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -49,8 +50,10 @@ OF_RECIPE = "that of the model's recipe"
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=A_MODEL)]
 ModelOrMaps = Annotated[str, typer.Argument(metavar="MODEL|MAPS", help="a model, or the folder of an export")]
 Config = Annotated[str | None, typer.Option(metavar="NAME", help="of a Hub data set that has several")]
-SourceLang = Annotated[str | None, typer.Option(metavar="CODE", help=f"default: {OF_RECIPE}")]
-TargetLang = Annotated[str | None, typer.Option(metavar="CODE", help=f"default: {OF_RECIPE}")]
+SourceLang = Annotated[str | None, typer.Option(metavar="CODE", help=f"default: {OF_RECIPE}, or its own setting")]
+TargetLang = Annotated[str | None, typer.Option(metavar="CODE", help=f"default: {OF_RECIPE}, or its own setting")]
+FromLang = Annotated[str | None, typer.Option("--source-lang", metavar="CODE", help="of a model with several")]
+IntoLang = Annotated[str | None, typer.Option("--target-lang", metavar="CODE", help="of a model with several")]
 NumBeams = Annotated[int | None, typer.Option(metavar="N", help="1 is greedy search; default: as the model came, or 5")]
 Place = Annotated[PlaceName | None, typer.Option(help="default: all three")]
 Layer = Annotated[int | None, typer.Option(metavar="N", help="counted from 0; default: the mean over all")]
@@ -97,6 +100,30 @@ def language(typed: str | None, checkpoint: "Checkpoint", side: str) -> str:
         UserError: nothing says it.
     """
     return required(typed or getattr(checkpoint, f"{side}_lang"), f"--{side}-lang")
+
+
+def set_languages(
+    checkpoint: "Checkpoint", source: str | None, target: str | None, *, are_columns: bool = False
+) -> None:
+    """Tell a translator between which languages to translate; say those that it takes from its own settings.
+
+    Args:
+        checkpoint: the translator.
+        source, target: codes as they were typed.
+        are_columns: the codes name columns of a corpus, too, and have an effect in any case.
+
+    Raises:
+        UserError: it has no such language, or needs to be told; or it has no choice, and the code is not of its own.
+    """
+    from ..languages import is_same_language
+
+    chosen = checkpoint.set_languages(source, target)
+    for side, typed, holds in (("source", source, chosen.source), ("target", target, chosen.target)):
+        if typed and not are_columns and (holds is None or not is_same_language(typed, holds)):
+            why = f"its {side} language is {holds}" if holds else "it has no languages to choose from"
+            raise UserError(f"leave out --{side}-lang {typed}: {checkpoint} is as it is, {why}")
+        if typed is None and holds and checkpoint.has_languages:
+            announce(f"{checkpoint}: its {side} language is {holds}, as it says itself; --{side}-lang names another")
 
 
 def check_beams(typed: int | None) -> None:

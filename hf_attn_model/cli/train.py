@@ -19,6 +19,7 @@ from .options import (
     complete_recipe,
     language,
     required,
+    set_languages,
     users_folder,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
@@ -127,6 +128,7 @@ def evaluate(
         target_lang=language(target_lang, checkpoint, "target"),
     )
     name = required(chosen.corpus, "--corpus")
+    set_languages(checkpoint, chosen.source_lang, chosen.target_lang, are_columns=True)
     loaded = load_corpus(name, chosen.source_lang, chosen.target_lang, chosen.split, config=chosen.config)
     print(loaded.summary(), flush=True)
     width = num_beams or checkpoint.num_beams

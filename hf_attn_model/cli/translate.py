@@ -14,6 +14,8 @@ from .options import (
     A_MODEL,
     Config,
     FormatName,
+    FromLang,
+    IntoLang,
     Model,
     NumBeams,
     SourceLang,
@@ -22,6 +24,7 @@ from .options import (
     check_beams,
     language,
     numbers,
+    set_languages,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
 
@@ -34,6 +37,8 @@ def translate(
         list[str] | None, typer.Argument(metavar="TEXT", help="sentences; without any, standard input, one a line")
     ] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="text file, one sentence a line")] = None,
+    source_lang: FromLang = None,
+    target_lang: IntoLang = None,
     num_beams: NumBeams = None,
 ) -> None:
     """Translate an argument, a file or standard input, line for line."""
@@ -43,6 +48,7 @@ def translate(
     checkpoint = open_checkpoint(model)
     from ..translation.search import translate as translate_sentences
 
+    set_languages(checkpoint, source_lang, target_lang)
     lines = iter(text) if text else _lines(file)
     chunk = list(islice(lines, TRANSLATE_AT_ONCE))
     width = num_beams or checkpoint.num_beams
@@ -118,6 +124,7 @@ def export(
 
     source = language(source_lang, checkpoint, "source")
     target = language(target_lang, checkpoint, "target") if forced else None
+    set_languages(checkpoint, source, target_lang or target, are_columns=True)
     split = split or "test"
     corpus = stream_corpus(data, source, target, split, config=config)
     use_own_device()
@@ -140,7 +147,7 @@ def export(
             "config": config,
             "split": split,
             "source_lang": source,
-            "target_lang": target,
+            "target_lang": target or target_lang,
             "hypotheses": hypotheses,
         },
         progress=is_terminal(),

@@ -1,13 +1,18 @@
 """text -> translation, its attention, its probability: the "translation" pipeline that transformers 5 no longer has.
 
-It travels with every checkpoint, and `pipeline("translation", REPO, trust_remote_code=True)` runs it. It works with any
-encoder-decoder model.
+The file stands alone: it travels with every checkpoint, and `pipeline("translation", REPO, trust_remote_code=True)`
+runs it. It works with any encoder-decoder model; where the package is imported, without `trust_remote_code`.
+
+A model of many languages is told which: by `src_lang` and `tgt_lang` of the tokenizer (M2M-100, NLLB, mBART), by a mark
+of the target language before the source (OPUS-MT), or by a task in words (T5).
 
 Shapes: B batch, N hypotheses of one source, L layers, H heads, T target tokens, S source tokens, V vocabulary.
 """
 
 import logging
+import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -18,6 +23,7 @@ from .generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite,
 logger = logging.getLogger(__name__)
 
 LENGTH_PARAMETERS = {"max_length", "max_new_tokens", "generation_config"}
+TASK = re.compile(r"translation_([^_]+)_to_([^_]+)")
 
 
 class TranslationPipeline(Pipeline):
@@ -30,6 +36,7 @@ class TranslationPipeline(Pipeline):
     ```python
     translator = pipeline("translation", "user/repo", trust_remote_code=True)
     translator("The ball is blue")  # [{"translation_text": "La bola es azul"}]
+    translator("The ball is blue", src_lang="eng_Latn", tgt_lang="spa_Latn")  # NLLB
     ```
     """
 
@@ -38,8 +45,8 @@ class TranslationPipeline(Pipeline):
     _load_tokenizer = True
     _load_processor = _load_image_processor = _load_video_processor = _load_feature_extractor = False
 
-    def __call__(self, inputs: str | list[str] | Iterable[str], **kwargs: Any) -> Any:
-        """Translate one text, a list of texts, or a data set or generator of texts.
+    def __call__(self, inputs: str | list[str] | tuple[str, ...] | Iterable[str], **kwargs: Any) -> Any:
+        """Translate one text, a list or tuple of texts, or any other iterable of them, such as a generator.
 
         A translation ends at its end mark, or after twice as many tokens as its source, plus ten, which a warning
         tells, unless `max_new_tokens`, `max_length` or a `generation_config` says otherwise. A blank text has an empty
@@ -47,8 +54,11 @@ class TranslationPipeline(Pipeline):
 
         Args:
             inputs: the source, or sources.
-            kwargs: parameters of `generate`, such as `num_beams` and `num_return_sequences`; `batch_size`; and
-                `return_attention=True`, which adds the attention of one teacher-forced pass over each translation.
+            kwargs: parameters of `generate`, such as `num_beams` and `num_return_sequences`; `batch_size`;
+                `src_lang` and `tgt_lang`, by the model's own codes; `truncation=True`, to cut what is longer than
+                the model's positions; `clean_up_tokenization_spaces`, of `decode`; and `return_attention=True`, which
+                adds the attention of one teacher-forced pass over each translation. Given to `pipeline`, they hold for
+                all calls; the task "translation_en_to_es" gives both languages.
 
         Returns:
             for one text a list with one dictionary per hypothesis, the best first; for a list of texts one such
@@ -63,24 +73,88 @@ class TranslationPipeline(Pipeline):
 
         Raises:
             TypeError: an input is no text.
-            ValueError: a text has more tokens than the model has positions, or holds a lone surrogate; or the model
-                computes NaN or infinity for it.
+            ValueError: a text has more tokens than the model has positions, or holds a lone surrogate; the model
+                computes NaN or infinity for it; or it has no such language, or has many and was not told which.
         """
+        if isinstance(inputs, tuple):
+            inputs = list(inputs)
         if isinstance(inputs, list) and not inputs:
             return []
+        if not isinstance(inputs, (str, list)):
+            inputs = (each for each in inputs)
         outputs = super().__call__(inputs, **kwargs)
         if isinstance(inputs, list) and all(len(hypotheses) == 1 for hypotheses in outputs):
             return [hypotheses[0] for hypotheses in outputs]
         return outputs
 
-    def _sanitize_parameters(self, **generate_kwargs: Any) -> tuple[dict, dict, dict]:
-        return {}, generate_kwargs, {}
+    def _sanitize_parameters(
+        self,
+        src_lang: str | None = None,
+        tgt_lang: str | None = None,
+        truncation: Any = None,
+        clean_up_tokenization_spaces: bool | None = None,
+        **generate_kwargs: Any,
+    ) -> tuple[dict, dict, dict]:
+        if task := TASK.fullmatch(self.task or ""):
+            src_lang, tgt_lang = src_lang or task[1], tgt_lang or task[2]
+        preprocess: dict[str, Any] = {}
+        if src_lang is not None or tgt_lang is not None:
+            preprocess, begin = self._set_languages(src_lang, tgt_lang)
+            generate_kwargs = begin | generate_kwargs
+        if truncation is not None:
+            preprocess["truncation"] = getattr(truncation, "value", truncation) not in (False, "do_not_truncate")
+        is_clean = clean_up_tokenization_spaces
+        return preprocess, generate_kwargs, {} if is_clean is None else {"clean_up_tokenization_spaces": is_clean}
 
-    def preprocess(self, input_: str) -> dict[str, torch.Tensor]:
+    def _set_languages(self, source: str | None, target: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Find what a model of many languages wants: arguments of `preprocess`, and of `generate`.
+
+        A model of one pair of languages wants nothing. Raises `ValueError` for a language that there is not.
+        """
+        tokenizer, settings = self.tokenizer, self.model.generation_config
+        if hasattr(tokenizer, "set_tgt_lang_special_tokens"):  # M2M-100, NLLB, mBART
+            ids = {code: self._id_of_language(code) for code in self._language_codes()}
+            source, target = (
+                code or getattr(tokenizer, name) for code, name in ((source, "src_lang"), (target, "tgt_lang"))
+            )
+            for code in (source, target):
+                if code not in ids:
+                    near = ", ".join(get_close_matches(str(code), ids)) or ", ".join(list(ids)[:9])
+                    raise ValueError(f"language {code!r} is none of the model's {len(ids)}, such as {near}")
+            is_first = settings.decoder_start_token_id in {None, *ids.values()}  # of mBART-25
+            begin = {"decoder_start_token_id" if is_first else "forced_bos_token_id": ids[target]}
+            return {"languages": (source, target)}, begin
+        for mark in (target, f">>{target}<<", f"<2{target}>"):  # OPUS-MT, MADLAD
+            if str(mark)[0] in "><" and mark in self.tokenizer.get_vocab():
+                return {"prefix": f"{mark} "}, {}
+        tasks = getattr(self.model.config, "task_specific_params", None) or {}
+        task = dict(tasks.get(f"translation_{source}_to_{target}") or {})  # T5
+        if not task and any(TASK.fullmatch(name) for name in tasks):
+            known = ", ".join(name for name in tasks if TASK.fullmatch(name))
+            raise ValueError(f"translation_{source}_to_{target} is none of the model's tasks, {known}")
+        return {"prefix": task.pop("prefix", "")}, task
+
+    def _language_codes(self) -> list[str]:
+        known = [*getattr(self.tokenizer, "lang_code_to_id", ())]
+        return known or [
+            each for each in self.tokenizer.all_special_tokens if re.fullmatch("[a-z]+_[A-Z][A-Za-z]+", each)
+        ]
+
+    def _id_of_language(self, code: str) -> int:
+        known = getattr(self.tokenizer, "lang_code_to_id", {})
+        return known[code] if code in known else self.tokenizer.convert_tokens_to_ids(code)
+
+    def preprocess(
+        self, input_: str, languages: tuple[str, str] | None = None, prefix: str = "", truncation: bool = False
+    ) -> dict[str, torch.Tensor]:
         """Tokenize one text: `input_ids` and `attention_mask` (1,S), and `is_blank` (1,)."""
         if not isinstance(input_, str):
             raise TypeError(f"the translation pipeline reads texts, got {type(input_).__name__}")
-        encoding = self._tokenize([input_])
+        if languages is not None:
+            self.tokenizer.src_lang, self.tokenizer.tgt_lang = languages
+        elif hasattr(self.tokenizer, "set_tgt_lang_special_tokens") and not self._begins_with_a_language():
+            raise ValueError("the model knows many languages: give src_lang and tgt_lang")
+        encoding = self._tokenize([prefix + input_], truncation=truncation)
         return {**encoding, "is_blank": torch.tensor([not input_.strip()])}
 
     def _forward(
@@ -124,16 +198,25 @@ class TranslationPipeline(Pipeline):
             outputs[name] = outputs[name].unflatten(0, (-1, count))  # (B*N,...) -> (B,N,...)
         return outputs
 
-    def postprocess(self, model_outputs: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
+    def _begins_with_a_language(self) -> bool:
+        """Tell whether the search begins with the mark of a language by the model's own settings."""
+        settings = self.model.generation_config
+        marks = {self._id_of_language(code) for code in self._language_codes()}
+        return bool({settings.forced_bos_token_id, settings.decoder_start_token_id} & marks)
+
+    def postprocess(self, model_outputs: dict[str, torch.Tensor], **decode_kwargs: Any) -> list[dict[str, Any]]:
         """Turn the N hypotheses of one text into dictionaries; the weights lose their padding."""
         (hypotheses,), (written,) = model_outputs["hypotheses"], model_outputs["written"]  # (1,N,...) -> (N,...)
         source_mask = model_outputs["source_mask"][0].bool()
         source_ids = model_outputs["source_ids"][0, source_mask]
+        languages = list(getattr(self.tokenizer, "lang_token_to_id", {}).values())  # M2M-100 keeps them apart
         records = []
         for n, (ids, mask) in enumerate(zip(hypotheses[:, 1:], written, strict=True)):
-            record: dict[str, Any] = {"translation_text": self.tokenizer.decode(ids[mask], skip_special_tokens=True)}
+            words = [number for number in ids[mask].tolist() if number not in languages]
+            text = self.tokenizer.decode(words, skip_special_tokens=True, **decode_kwargs)
+            record: dict[str, Any] = {"translation_text": text}
             if "cross" in model_outputs:
-                record["source_tokens"] = self.tokenizer.convert_ids_to_tokens(source_ids.tolist())
+                record["source_tokens"] = self._source_tokens(source_ids.tolist())
                 record["target_tokens"] = self.tokenizer.convert_ids_to_tokens(ids[mask].tolist())
                 places = {"encoder": (source_mask, source_mask), "decoder": (mask, mask), "cross": (mask, source_mask)}
                 for place, (rows, columns) in places.items():
@@ -183,7 +266,14 @@ class TranslationPipeline(Pipeline):
             for b in range(len(sources))
         ]
 
-    def _tokenize(self, texts: list[str], is_target: bool = False) -> dict[str, torch.Tensor]:
+    def _source_tokens(self, ids: list[int]) -> list[str]:
+        """Name source tokens, by their own vocabulary where a tokenizer has two."""
+        if not hasattr(self.tokenizer, "get_src_vocab"):
+            return self.tokenizer.convert_ids_to_tokens(ids)
+        names = {number: token for token, number in self.tokenizer.get_src_vocab().items()}
+        return [names.get(number, self.tokenizer.unk_token) for number in ids]
+
+    def _tokenize(self, texts: list[str], is_target: bool = False, truncation: bool = False) -> dict[str, torch.Tensor]:
         """Turn texts into `input_ids` and `attention_mask` (B,S), padded on the right."""
         for text in texts:
             try:
@@ -191,8 +281,13 @@ class TranslationPipeline(Pipeline):
             except UnicodeEncodeError as error:
                 raise ValueError(f"{text[:40]!r}...: character {error.start + 1} is a lone surrogate") from None
         side = {"text_target" if is_target else "text": texts}
-        encoding = self.tokenizer(**side, padding=True, padding_side="right", return_tensors="pt")
         limit = getattr(self.model.config, "max_position_embeddings", None)
+        cut = (
+            {"truncation": True, "max_length": min(limit or 10**9, self.tokenizer.model_max_length)}
+            if truncation
+            else {}
+        )
+        encoding = self.tokenizer(**side, **cut, padding=True, padding_side="right", return_tensors="pt")
         for text, length in zip(texts, encoding["attention_mask"].sum(dim=1).tolist(), strict=True):
             if limit is not None and length > limit:
                 raise ValueError(f"{text[:40]!r}... has {length} tokens, but the model reads at most {limit}: split it")

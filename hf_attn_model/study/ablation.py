@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import CHRF
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -20,6 +20,7 @@ from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import AlignmentConfig
 from ..errors import UserError
 from ..translation.search import decode, search
+from .bleu import bleu_of_language
 from .bootstrap import SAMPLES, draw_sentences, interval
 
 
@@ -125,8 +126,7 @@ class _Scores:
         alignment: AlignmentConfig,
         samples: int,
     ):
-        language = target_lang.replace("_", "-").split("-")[0].lower()
-        self.metrics = {"BLEU": BLEU(trg_lang=language), "chrF": CHRF()}
+        self.metrics = {"BLEU": bleu_of_language(target_lang, references), "chrF": CHRF()}
         self.references = references
         self.gold = gold
         self.alignment = alignment

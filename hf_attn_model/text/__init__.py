@@ -1,7 +1,8 @@
 """Text: corpora -> sentence pairs -> tokens -> batches.
 
 Reading order: `readers` -> `corpora`; `tokenizer`, `bpe_dropout` -> `resegmented`; `lengths` -> `batch_plan` ->
-`batches`, or `batch_stream` for what does not fit into memory; `words` knows what a word is.
+`batches`, or `batch_stream` for what does not fit into memory; `words` knows what a word is, and
+`multilingual` how a translator of many languages is told which.
 """
 
 from typing import TYPE_CHECKING
@@ -12,15 +13,25 @@ if TYPE_CHECKING:
     from .batch_stream import TokenBatchStream
     from .batches import TokenBatchSampler
     from .corpora import Corpus, load_corpus, stream_corpus
+    from .multilingual import set_languages
     from .tokenizer import train_tokenizer
 
 _HOMES = {  # loaded when used: who records attention needs `words` alone, and no data sets
     "batch_stream": ("TokenBatchStream",),
     "batches": ("TokenBatchSampler",),
     "corpora": ("Corpus", "load_corpus", "stream_corpus"),
+    "multilingual": ("set_languages",),
     "tokenizer": ("train_tokenizer",),
 }
 
-__all__ = ["Corpus", "TokenBatchSampler", "TokenBatchStream", "load_corpus", "stream_corpus", "train_tokenizer"]
+__all__ = [
+    "Corpus",
+    "TokenBatchSampler",
+    "TokenBatchStream",
+    "load_corpus",
+    "set_languages",
+    "stream_corpus",
+    "train_tokenizer",
+]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

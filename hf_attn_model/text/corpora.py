@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ..errors import UserError
 from ..files import reading
+from ..languages import find_code
 from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
@@ -63,7 +64,8 @@ def load_corpus(
     Args:
         corpus: "textbook:en-es"; a file (`.jsonl`, `.csv`, `.tsv`, `.txt`, each also `.gz`, or `.parquet`);
             a directory of such files, one for each split; or the id of a data set on the Hub.
-        source_lang: a key of the `translation` column or, where there is none, the name of a column.
+        source_lang: a key of the `translation` column or, where there is none, the name of a column; or another code
+            of the same language ("spa" finds "es").
         target_lang: the same for the other side; None reads sources to translate.
         split: of the textbook or the Hub; in a directory, the name of the file without its suffix; a file
             is its own only split.
@@ -243,6 +245,7 @@ def _text(row: dict[str, Any], language: str, where: str) -> str:
     cells = row.get("translation", row)
     if not isinstance(cells, dict):
         raise UserError(f"{where}: `translation` is {shortened(cells)}; expected a text for each language")
+    language = find_code(language, cells) or language
     if language not in cells:
         there = ", ".join(map(repr, islice(cells, MOST_NAMED))) + (", ..." if len(cells) > MOST_NAMED else "")
         raise UserError(f"{where}: nothing for language {language!r}; there is {there or 'nothing'}")
@@ -264,8 +267,10 @@ def _textbook(corpus: str, source_lang: str, target_lang: str | None, split: str
     dataset = load_textbook(pair, split)
     languages = pair.split("-")
     for language in (source_lang, target_lang):
-        if language is not None and language not in languages:
+        if language is not None and find_code(language, languages) is None:
             raise UserError(f"{corpus}: nothing for language {language!r}; there is {', '.join(languages)}")
+    source_lang = find_code(source_lang, languages) or source_lang
+    target_lang = target_lang and find_code(target_lang, languages)
     name = f"{corpus}/{split}"
     columns = dataset[:]
     sentences = {language: [row[language] for row in columns["translation"]] for language in languages}

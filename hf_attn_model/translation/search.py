@@ -6,7 +6,7 @@ What becomes of a sentence does not depend on its neighbours: each has a limit o
 import logging
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from ..attention.edges import check_ids, check_texts, not_finite
 from ..errors import UserError
 from ..model.generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
 from ..recipes.limits import MOST_BEAMS
+from ..text.multilingual import check_search, decode_targets, encode_source
 
 MOST_NAMED = 10  # sentences in one message
 
@@ -62,7 +63,7 @@ def translate(
         names=[f"line {first_line + i}" for i in range(len(sentences))],
         progress=progress,
     )
-    return [_decode(tokenizer, ids) for ids in hypotheses]
+    return decode_targets(tokenizer, hypotheses)
 
 
 def translate_to_ids(
@@ -120,12 +121,14 @@ def search(
 
     Raises:
         UserError: a sentence is no text or has more tokens than the model has positions, the tokenizer writes ids that
-            the model does not know, the model computes NaN or infinity, or there is no such beam.
+            the model does not know, the model computes NaN or infinity, there is no such beam, or a model of many
+            languages was not told into which one to translate (see `set_languages`).
     """
     names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
     _check_beams(num_beams)
     check_texts(sentences, names)
-    encoded = {i: tokenizer(text)["input_ids"] for i, text in enumerate(sentences) if text.strip()}
+    check_search(model, tokenizer)
+    encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
     for i, ids in encoded.items():
         _check_source(model, names[i], ids)
 
@@ -147,7 +150,7 @@ def search(
 
 def decode(tokenizer: PreTrainedTokenizerBase, translations: Sequence[Translation]) -> list[str]:
     """Turn what a search found into texts; nothing is said of limits."""
-    return [_decode(tokenizer, translation.ids) for translation in translations]
+    return decode_targets(tokenizer, [translation.ids for translation in translations])
 
 
 def warn_of_limits(names: Sequence[str]) -> None:
@@ -178,17 +181,14 @@ def best_translations(
     check_texts([sentence], ["the sentence"])
     if not sentence.strip():
         return [_blank(tokenizer).ids]
-    ids = tokenizer(sentence)["input_ids"]
+    check_search(model, tokenizer)
+    ids = encode_source(tokenizer, sentence)
     _check_source(model, "the sentence", ids)
     try:
         found = _search_batch(model, tokenizer, [ids], max(num_beams, count), count)
     except NonFiniteLogits:
         raise not_finite(model, "the sentence", sentence) from None
     return [translation.ids for translation in found]
-
-
-def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
-    return cast(str, tokenizer.decode(ids, skip_special_tokens=True))
 
 
 def _check_beams(num_beams: int) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 from transformers import M2M100Tokenizer, MarianTokenizer
 
-from hf_attn_model.attention.tokenized import offsets_of_pieces, read_hypotheses, tokenize_with_words
+from hf_attn_model.attention.tokenized import offsets_by_decoding, read_hypotheses, tokenize_with_words
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.tokenizer import train_tokenizer
 
@@ -113,21 +113,46 @@ def test_a_hypothesis_may_hold_half_a_character():
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_offsets_of_pieces_equal_those_a_fast_tokenizer_tells(text):
-    """Our own tokenizer, its tokens written as SentencePiece would."""
+def test_offsets_by_decoding_equal_those_a_fast_tokenizer_tells(text):
+    """Our own tokenizer's: its pieces are looked for as if it told nothing."""
     tokenizer = train_tokenizer(TEXTS * 2, vocab_size=330)
     encoding = tokenizer(text, return_offsets_mapping=True)
-    tokens = tokenizer.convert_ids_to_tokens(encoding["input_ids"])
-    known = [i for i, token in enumerate(tokens) if not token.startswith("<0x")]
-    marked = [token.replace(" ", "▁") for token in tokens]
-    offsets = offsets_of_pieces(text, marked, [token == "</s>" for token in tokens])
-    for i in known:
-        start, end = encoding["offset_mapping"][i]
-        assert text[slice(*offsets[i])] == text[start:end].strip(" ")
+    pieces = tokenizer.convert_ids_to_tokens(encoding["input_ids"])[:-1]
+    offsets = offsets_by_decoding(tokenizer, text, pieces)
+    for piece, (start, end), found in zip(pieces, encoding["offset_mapping"], offsets, strict=False):
+        if not piece.isspace():
+            assert text[slice(*found)] == text[start:end].strip(" ")
 
 
-def test_a_piece_in_another_form_reaches_to_the_next_one():
-    text = "a ﬁne x²y day"  # NFKC writes fine and x2y
-    tokens = ["▁a", "▁fi", "ne", "▁x", "2", "y", "▁day", "</s>"]
-    found = offsets_of_pieces(text, tokens, [False] * 7 + [True])
-    assert [text[slice(*span)] for span in found] == ["a", "ﬁ", "ne", "x", "²", "y", "day", ""]
+class Spaced:
+    """Decodes by putting spaces where `▁` is."""
+
+    def convert_tokens_to_string(self, pieces):
+        return "".join(pieces).replace("▁", " ").strip()
+
+
+def test_a_piece_in_another_form_is_found():
+    text = "A ﬁne x²y  “day”"  # NFKC writes fine and x2y, Moses "day"
+    pieces = ["▁a", "▁fi", "ne", "▁x", "2", "y", '▁"', "day", '"']
+    found = offsets_by_decoding(Spaced(), text, pieces)
+    assert [text[slice(*span)] for span in found] == ["A", "ﬁ", "ne", "x", "²", "y", "“", "day", "”"]
+
+
+def test_marks_that_a_tokenizer_has_swapped_stay_with_each_other():
+    found = offsets_by_decoding(Spaced(), 'a ,"b', ["▁a", '"', ",", "▁b"])
+    assert found == [(0, 1), (2, 4), (2, 4), (4, 5)]
+
+
+def test_a_piece_that_completes_another_stands_with_it():
+    class Unescaped(Spaced):
+        def convert_tokens_to_string(self, pieces):
+            return super().convert_tokens_to_string(pieces).replace("&amp;", "& ").strip()
+
+    found = offsets_by_decoding(Unescaped(), "b & a", ["b", "▁&a", "mp", ";", "a"])
+    assert found == [(0, 1), (2, 3), (2, 3), (2, 3), (4, 5)]
+
+
+def test_a_piece_that_adds_nothing_stands_with_the_next():
+    found = offsets_by_decoding(Spaced(), "a dog", ["▁", "a", "▁", "dog", "▁"])
+    assert found == [(0, 1), (0, 1), (2, 5), (2, 5), (2, 5)]
+    assert offsets_by_decoding(Spaced(), "", ["▁", "▁"]) == [(0, 0)] * 2

@@ -9,6 +9,7 @@ import torch
 from transformers import MarianConfig, MarianMTModel, pipeline
 
 from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
+from hf_attn_model.model import AttnConfig
 from hf_attn_model.model.pipeline_translation import TranslationPipeline
 from hf_attn_model.translation.search import translate
 
@@ -28,6 +29,7 @@ def test_the_task_needs_no_registration_where_remote_code_is_trusted(
     translator, translator_folder, monkeypatch, tmp_path
 ):
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path))
+    monkeypatch.delattr(AttnConfig, "custom_pipelines")  # as where the package is not imported
     loaded = pipeline("translation", str(translator_folder), trust_remote_code=True)
     assert type(loaded).__name__ == "TranslationPipeline"
     assert type(loaded).__module__.startswith("transformers_modules.")

@@ -36,12 +36,28 @@ def test_scores_and_signatures_are_sacrebleus(lowercase):
     assert 0 < result["bleu"] < 100
 
 
-@pytest.mark.parametrize("target_lang", ["zh", "zh-TW", "zh_Hans"])
+@pytest.mark.parametrize("target_lang", ["zh", "zh-TW", "zh_Hans", "cmn", "zho", "zho_Hans", "zh_CN", "yue"])
 def test_chinese_is_compared_by_character(target_lang):
     predictions, references = CHINESE
     result = load_translation_metric().compute(predictions=predictions, references=references, target_lang=target_lang)
     assert result["bleu"] == sacrebleu.corpus_bleu(predictions, [references], tokenize="zh").score > 0
     assert "|tok:zh|" in result["bleu_signature"]
+
+
+@pytest.mark.parametrize(("target_lang", "named"), [("th", "for 'th'"), ("", "without a target language")])
+def test_a_script_without_spaces_is_not_compared_by_spaces_in_silence(target_lang, named):
+    texts = ["สุนัขสีดำดื่มนม", "ลูกบอลเป็นสีฟ้า 3 ABC"] if target_lang else CHINESE[1]
+    with pytest.warns(UserWarning, match=rf"BLEU {named} splits words at spaces \(13a\)"):
+        load_translation_metric().compute(predictions=texts, references=texts, target_lang=target_lang)
+
+
+def test_moses_knows_a_language_by_any_code():
+    scores = [
+        load_translation_metric().compute(predictions=PREDICTIONS, references=REFERENCES, target_lang=code)
+        for code in ("de", "deu", "de_DE", "deu_Latn")
+    ]
+    assert "moses:lc.norm.tok-de|" in scores[0]["tokenized_bleu_signature"]
+    assert scores == scores[:1] * 4
 
 
 def test_several_references_and_fewer_for_some():

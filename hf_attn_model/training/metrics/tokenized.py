@@ -42,7 +42,7 @@ def tokenized_bleu(predictions: Sequence[str], streams: Sequence[Sequence[Any]],
     Args:
         predictions: one translation for each sentence, not tokenized.
         streams: all first references, all second ones, ...; `None` for a sentence that has fewer than others.
-        language: code of two letters, for which sacreBLEU's tokenizer is installed; without one, English.
+        language: code as `language_of_bleu` gives it, whose tokenizer of sacreBLEU is installed; without one, English.
 
     Returns:
         BLEU in 0..100, and sacreBLEU's signature with the preparation and the version of sacremoses in it.

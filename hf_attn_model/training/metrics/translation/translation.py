@@ -7,9 +7,11 @@ from itertools import zip_longest
 
 import datasets
 import evaluate
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import CHRF
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.languages import language_of_bleu
+from hf_attn_model.study.bleu import bleu_of_language
 from hf_attn_model.training.metrics.tokenized import tokenized_bleu
 
 DESCRIPTION = """Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) of the text as it is, and BLEU of
@@ -19,8 +21,9 @@ INPUTS = """
 Args:
     predictions: list[str], one translation for each sentence, not tokenized.
     references: list[str], or list[list[str]] with at least one reference for each sentence.
-    target_lang: language of the translations; it chooses BLEU's words as sacreBLEU advises: `tokenize=zh` for "zh",
-        `ja-mecab` for "ja", `ko-mecab` for "ko", `13a` for all others. A region or script ("zh-TW") changes nothing.
+    target_lang: language of the translations, by any code; it chooses BLEU's words as sacreBLEU advises: `tokenize=zh`
+        for Chinese ("zh", "cmn", "zh-TW", "zho_Hans"), `ja-mecab` for Japanese, `ko-mecab` for Korean, `13a` for all
+        others, with a warning where the references are in a script without spaces.
     lowercase: whether `bleu` and `chrf` ignore case.
 Returns:
     dict with `bleu`, `chrf` and `tokenized_bleu`, floats from 0 to 100, each with its `_signature`. `tokenized_bleu`
@@ -63,13 +66,9 @@ class TranslationMetric(evaluate.Metric):
         if not all(for_each):
             raise UserError(f"sentence {for_each.index([]) + 1} has no reference to compare with")
         streams = list(zip_longest(*for_each))  # sacreBLEU wants all first references, all second ones, ...
-        language = target_lang.replace("_", "-").split("-")[0].lower()
-        try:
-            bleu = BLEU(lowercase=lowercase, trg_lang=language)
-        except RuntimeError as error:
-            raise UserError(f"BLEU for {target_lang!r}: {' '.join(str(error).split())}") from None
+        bleu = bleu_of_language(target_lang, (text for texts in for_each for text in texts), lowercase=lowercase)
         chrf = CHRF(lowercase=lowercase)
-        tokenized, tokenized_signature = tokenized_bleu(predictions, streams, language)
+        tokenized, tokenized_signature = tokenized_bleu(predictions, streams, language_of_bleu(target_lang))
         return {
             "bleu": bleu.corpus_score(predictions, streams).score,
             "bleu_signature": str(bleu.get_signature()),

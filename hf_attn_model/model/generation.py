@@ -25,7 +25,7 @@ class NonFiniteLogits(ValueError):
 
 def longest_translation(source_length: int, *bounds: int | None) -> int:
     """Bound the tokens of a translation, start mark included: twice those of its source plus ten, and other bounds."""
-    return min(2 * source_length + 11, *(bound for bound in bounds if bound is not None))
+    return min(bound for bound in (2 * source_length + 11, *bounds) if bound is not None)
 
 
 class OwnLimits(StoppingCriteria):

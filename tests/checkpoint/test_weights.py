@@ -132,7 +132,10 @@ WRONG_SIZES = [
     ({"encoder_layers": HUGE}, "config.json asks for encoder_layers of 1,000,000,000, and the weights have 4. tensors"),
     ({"encoder_layers": 900}, "asks for more layers than the weights hold tensors"),
     ({"decoder_layers": 2}, "the weights lack model.decoder.layers.1.encoder_attn.k_proj.bias and 25 more"),
-    ({"vocab_size": HUGE}, r"model.shared.weight has the shape \[2.., 22\] in the weights and \[1000000000, 22\]"),
+    (
+        {"vocab_size": HUGE, "decoder_vocab_size": HUGE},
+        r"model.shared.weight has the shape \[2.., 22\] in the weights and \[1000000000, 22\]",
+    ),
     ({"d_model": HUGE}, r"has the shape \[22\] in the weights and \[1000000000\] by config.json"),
     ({"encoder_ffn_dim": HUGE}, r"encoder.layers.0.fc1.bias has the shape \[17\]"),
     ({"encoder_attention_heads": HUGE}, r"encoder.layers.0.self_attn.k_proj.bias has the shape \[22\]"),
@@ -145,9 +148,12 @@ WRONG_SIZES = [
     ({"decoder_start_token_id": HUGE}, "decoder_start_token_id must be a token from 0 to"),
     ({"transformers_weights": "../model.safetensors"}, "does not lie in it: '../model.safetensors'"),
     ({"dtype": "int64"}, "not a floating-point dtype"),
-    ({"vocab_size": HUGE, "quantization_config": None}, r"model.shared.weight has the shape"),
     (
-        {"vocab_size": HUGE, "quantization_config": {}},
+        {"vocab_size": HUGE, "decoder_vocab_size": HUGE, "quantization_config": None},
+        r"model.shared.weight has the shape",
+    ),
+    (
+        {"vocab_size": HUGE, "decoder_vocab_size": HUGE, "quantization_config": {}},
         "asks for model.shared.weight of .*, far more than the weights hold",
     ),
 ]

@@ -20,6 +20,7 @@ PLACE_MARKS = {
     "conformance": "ecosystem",
     "docs": "train",
     "ecosystem": "ecosystem",
+    "engines": "ecosystem",  # stock classes, with tokenizers of their own
     "test_export_failures": "ecosystem",  # launchers
     "test_generation": "ecosystem",  # every search of transformers
     "test_compatibility": "train",

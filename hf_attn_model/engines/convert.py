@@ -49,9 +49,11 @@ class Conversion:
     left_behind: dict[str, Any]
 
     def __str__(self) -> str:
-        left = "".join(f"; without {name}={value}, of trainings" for name, value in self.left_behind.items())
-        ids = f"the ids of {self.texts} texts are the same"
-        return f"{self.folder}: {self.origin} -> {self.to}; {self.agreement}; {ids}{left}"
+        line = (
+            f"{self.folder}: {self.origin} -> {self.to}; {self.agreement}; the ids of {self.texts} texts are the same"
+        )
+        left = " and ".join(f"{name}={value}" for name, value in self.left_behind.items())
+        return f"{line}; without {left}, of trainings alone" if left else line
 
 
 def convert(checkpoint: Checkpoint | str | os.PathLike, to: str, out: str | os.PathLike) -> Conversion:

@@ -41,7 +41,6 @@ class ResizableVocabularies(AttnPreTrainedModel):
         self.set_output_embeddings(self._get_resized_lm_head(self.get_output_embeddings(), new_num_tokens))
         self._resize_final_logits_bias(new_num_tokens)
         self.config.decoder_vocab_size = new_num_tokens
-        self.tie_weights()
         return decoder.embed_tokens
 
     def _resize_final_logits_bias(self, size: int) -> None:

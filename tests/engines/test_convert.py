@@ -231,6 +231,8 @@ def test_the_note_says_what_was_converted_and_how_it_was_checked(pair):
     assert note["checked"]["largest_difference"] <= 1e-5 < 2 < note["checked"]["largest_logit"]
     left = {"encoder_layerdrop": 0.05, "decoder_layerdrop": 0.05} if note["from"]["model_type"] == "m2m_100" else {}
     assert note["left_behind"] == left
+    told = "; without encoder_layerdrop=0.05 and decoder_layerdrop=0.05, of trainings alone"
+    assert str(pair.conversion).endswith(told) == bool(left)
     assert str(pair.folder.parent) not in "".join(path.read_text() for path in pair.folder.glob("*.json"))
 
 

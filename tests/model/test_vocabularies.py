@@ -92,6 +92,7 @@ def test_the_vocabulary_of_the_target_is_resized_alone(model, ids, size, tmp_pat
     before = logits_of(model, ids)
     model.resize_decoder_token_embeddings(size)
     assert (model.config.vocab_size, model.config.decoder_vocab_size) == (V, size)
+    assert model.lm_head.out_features == model.model.decoder.embed_tokens.num_embeddings == size
     assert is_tied(model) == model.config.tie_word_embeddings
     after = logits_of(model, ids)
     assert after.shape == (B, T, size)

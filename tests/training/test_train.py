@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -85,6 +86,18 @@ def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):
     recipe = replace(small_recipe, vocab_size=301)
     with pytest.raises(UserError, match="begun with vocab_size=300, not 301"):
         training.train(recipe, out, resume=True)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.pt", "rng_state.pth"])
+def test_resuming_from_a_damaged_checkpoint_is_refused(small_recipe, out, file):
+    path = out / "checkpoint-24" / file
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{file} is damaged, .*; remove .*checkpoint-24, and --resume goes on after"):
+        training.train(small_recipe, out, resume=True)
+    shutil.rmtree(path.parent)
+    assert read_manifest(training.train(small_recipe, out, resume=True))["sessions"][-1]["first_step"] == 16
 
 
 def test_a_length_beyond_the_positions_is_refused(small_recipe, tmp_path):

@@ -16,8 +16,9 @@ from ..files import read_json
 from .adapter import ADAPTER_FILE, add_adapter, base_of, check_adapter
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
 from .digests import FIELD, MANIFEST_FILE, check_digests
-from .reasons import TOKENIZER_FILES, check_code, reason_of
+from .reasons import check_code, reason_of
 from .search_settings import CONFIG_FILE, GENERATION_FILE, check_search
+from .tokenizer_files import TOKENIZER_FILES, check_tokenizer
 from .weights import AGAIN, check_alike, check_counts, check_values, shown, stored_tensors, unreported, weight_files
 
 if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
@@ -134,8 +135,7 @@ class Checkpoint:
         """Load the model after its weights have been checked."""
         from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-        path = self.find(CONFIG_FILE)
-        content = {} if path is None else read_json(path, AGAIN)
+        content = self._configuration()
         stored = stored_tensors(files := weight_files(self.find, content.get("transformers_weights")))
         check_counts(content, stored)
         check_code(content)
@@ -156,10 +156,17 @@ class Checkpoint:
 
         self.check()
         with self._reading("the tokenizer"):
+            check_counts(self._configuration(), {})  # it is read for its type
+            check_tokenizer(self.find)
             has_own = any(self.find(name) for name in TOKENIZER_FILES)
             if not has_own and base_of(self.find) is not None and self.find(CONFIG_FILE) is None:
                 return self._base.tokenizer
             return self._from_pretrained(AutoTokenizer)
+
+    def _configuration(self) -> dict[str, Any]:
+        """Read `config.json` as it stands there; empty where there is none."""
+        path = self.find(CONFIG_FILE)
+        return {} if path is None else read_json(path, AGAIN)
 
     @cached_property
     def _base(self) -> "Checkpoint":

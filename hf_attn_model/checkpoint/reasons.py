@@ -10,9 +10,9 @@ from ..errors import UserError, in_words
 from ..files import read_json
 from .hub_errors import hub_reason
 from .search_settings import CONFIG_FILE, GENERATION_FILE
+from .tokenizer_files import TOKENIZER_FILES
 from .weights import AGAIN, Find, shown
 
-TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
 SPEAKING = (OSError, ValueError, ImportError, httpx.TransportError)  # with a message for a user
 HALF_SPEAKING = (AssertionError, RuntimeError)  # that say what, but not where
 

@@ -27,8 +27,8 @@ INDEX = ".index.json"
 FILES = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
 AGAIN = "; take the checkpoint from its source again"
 ONE_SOURCE = "; take weights and config.json from one source"
-LAYERS = 1000  # no more are built than the weights have tensors, or than these
-COUNTS = 2**20  # most of anything else that a configuration counts, unless the weights have more numbers
+LAYERS = 1000  # most that a configuration may count, unless the weights have more tensors
+COUNTS = 2**20  # most of anything else, unless the weights have more numbers
 PACKED = 16  # most numbers that a quantizer puts into one
 TABLE = 2**26  # numbers that a model may compute and not store, such as sinusoids of 65,536 positions of width 1,024
 
@@ -102,32 +102,29 @@ def check_counts(config: Mapping[str, Any], stored: Mapping[str, "Tensor"]) -> N
 
     Args:
         config: as its JSON reads.
-        stored: see `stored_tensors`.
+        stored: see `stored_tensors`; nothing where no weights are asked for.
 
     Raises:
         UserError: names the field.
     """
     layers = max(LAYERS, len(stored))
     others = max(COUNTS, sum(tensor.numel() for tensor in stored.values()))
-    for field, value in _whole_numbers(config):
+    for field, value in whole_numbers(config):
         most = layers if "layer" in field else others if re.match("_?num_|n_", field) else value
         if value > most:
-            held = f"{len(stored):,} tensors"
-            raise UserError(
-                f"config.json asks for {shown(field)} of {value:,}, and the weights have {held}{ONE_SOURCE}"
-            )
+            raise UserError(f"config.json asks for {shown(field)} of {value:,}, more than any weights fill{ONE_SOURCE}")
         if value < 0 and re.search("^d_|(layers|heads|_dim|_size|_embeddings)$", field):
             raise UserError(f"config.json asks for {shown(field)} of {value:,}, less than none{AGAIN}")
 
 
-def _whole_numbers(value: Any, field: str = "") -> Iterator[tuple[str, int]]:
+def whole_numbers(value: Any, field: str = "") -> Iterator[tuple[str, int]]:
     """Yield the whole numbers in a JSON value, each with the name that is nearest."""
     if isinstance(value, dict):
         for name, each in value.items():
-            yield from _whole_numbers(each, name)
+            yield from whole_numbers(each, name)
     elif isinstance(value, list):
         for each in value:
-            yield from _whole_numbers(each, field)
+            yield from whole_numbers(each, field)
     elif isinstance(value, int):
         yield field, value
 

@@ -186,6 +186,18 @@ def test_without_a_tokenizer(copy):
         _ = Checkpoint(copy).tokenizer
 
 
+@pytest.mark.parametrize("field", ["num_labels", "encoder_layers"])
+def test_a_tokenizer_beside_a_hostile_configuration(rewrite, field):
+    with pytest.raises(UserError, match=f"asks for {field} of 1,000,000,000, more than any weights fill"):
+        _ = Checkpoint(rewrite("config.json", **{field: 10**9})).tokenizer
+
+
+@pytest.mark.parametrize("field", ["extra_ids", "offset", "num_madeup_words"])
+def test_a_tokenizer_that_makes_up_tokens_without_end(rewrite, field):
+    with pytest.raises(UserError, match=f"asks for {field} of 1,000,000,000, more than any tokenizer needs"):
+        _ = Checkpoint(rewrite("tokenizer_config.json", tokenizer_class="ByT5Tokenizer", **{field: 10**9})).tokenizer
+
+
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "x/" * 3000, "~" * 300])
 def test_names_that_no_file_system_has(name):
     with pytest.raises(UserError, match=r"there is no such folder|no folder of that name"):

@@ -7,6 +7,8 @@ from pathlib import Path
 from processes import Process
 from safetensors.torch import load_file, save_file
 
+from hf_attn_model.checkpoint.digests import renew_digests
+
 WORKER = Path(__file__).with_name("worker.py")
 ALICE = "hf_alice"
 
@@ -53,8 +55,9 @@ class Client:
 
 
 def other_weights(folder, factor):
-    """Multiply the weights of a checkpoint."""
+    """Multiply the weights of a checkpoint, on purpose."""
     weights = load_file(folder / "model.safetensors")
     save_file(
         {name: factor * tensor for name, tensor in weights.items()}, folder / "model.safetensors", {"format": "pt"}
     )
+    renew_digests(folder)

@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_models import make_model
 from transformers import GenerationConfig
 
+from hf_attn_model.checkpoint import Checkpoint
+from hf_attn_model.checkpoint.digests import file_digests
 from hf_attn_model.errors import UserError
 from hf_attn_model.hub.model import stage_model
 from hf_attn_model.recipes.recipe import recipe_of
@@ -41,6 +43,20 @@ def test_a_checkpoint_without_records_gets_an_honest_card(stock, tmp_path):
     for name, tensor in after.items():
         assert tensor.dtype == torch.bfloat16
         assert torch.equal(tensor, before[name])
+
+
+def test_digests_are_those_of_what_goes_up(copy, tmp_path):
+    digested = json.loads((copy / "manifest.json").read_text())
+    assert digested["files"] == file_digests(copy)
+    make_anew = {name: tensor.half() for name, tensor in load_file(copy / "model.safetensors").items()}
+    save_file(make_anew, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match="is damaged, or was replaced"):
+        stage_model(copy, "alice/half", tmp_path / "damaged")
+    (copy / "manifest.json").write_text(json.dumps(digested | {"files": file_digests(copy)}))
+    shipment = stage_model(copy, "alice/half", tmp_path / "stage")
+    staged = json.loads(shipment.files["manifest.json"].read_text())
+    assert staged == digested | {"files": file_digests(tmp_path / "stage")}
+    assert Checkpoint(tmp_path / "stage").model is not None
 
 
 def test_its_own_card_is_kept(stock, tmp_path):

@@ -12,6 +12,7 @@ from small_trainings import assert_same
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_attn_model import AttnForConditionalGeneration
+from hf_attn_model.checkpoint.digests import file_digests
 from hf_attn_model.errors import UserError
 from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training.averaging import AVERAGE_FILE, average_checkpoints, best_steps, choose_checkpoints
@@ -149,13 +150,25 @@ def test_mistakes_in_averaging_are_told_and_nothing_is_written(run, tmp_path):
     (old / "model.safetensors").rename(old / "pytorch_model.bin")
     shutil.copytree(one, damaged)
     (damaged / "model.safetensors").write_bytes(b"half of a file")
+    flipped, infinite, outside = (shutil.copytree(one, tmp_path / name) for name in ("flipped", "infinite", "outside"))
+    (flipped / "manifest.json").write_text(json.dumps({"files": file_digests(flipped)}))
+    weights = load_file(flipped / "model.safetensors")
+    for name, value in ((flipped, 1.5), (infinite, float("inf"))):
+        weights["model.shared.weight"][5, 7] = value
+        save_file(weights, name / "model.safetensors", {"format": "pt"})
+    (outside / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    index = {"weight_map": {"model.shared.weight": "../elsewhere.safetensors"}}
+    (outside / "model.safetensors.index.json").write_text(json.dumps(index))
     for folders, message in (
         ([one], "at least two"),
         ([one, two, run / "." / one.name], "each once"),
         ([run, one], "run is no checkpoint.* give --last or --best"),
         ([one, tmp_path / "nowhere"], "nowhere is no checkpoint"),
         ([one, old], r"old has no model\.safetensors"),
-        ([one, damaged], "is missing or damaged"),
+        ([one, damaged], "is damaged: .*; leave this checkpoint out"),
+        ([one, flipped], "is damaged, or was replaced: manifest.json tells of another content; leave this"),
+        ([one, infinite], "model.shared.weight holds values that are no finite numbers in one of the checkpoints"),
+        ([one, outside], "names a file that does not lie in it: '../elsewhere.safetensors'"),
         ([one, other_size], "is of another model: encoder_ffn_dim is 23, in .* 17"),
         ([one, other_norm], "is of another model"),
         ([one, other_dtype], "is of another model: dtype is float16, in .* float32"),

@@ -124,6 +124,18 @@ def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):
         training.train(recipe, out, resume=True)
 
 
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.pt", "rng_state.pth"])
+def test_resuming_from_a_damaged_checkpoint_is_refused(small_recipe, out, file):
+    path = out / "checkpoint-24" / file
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{file} is damaged, .*; remove .*checkpoint-24, and --resume goes on after"):
+        training.train(small_recipe, out, resume=True)
+    shutil.rmtree(path.parent)
+    assert read_manifest(training.train(small_recipe, out, resume=True))["sessions"][-1]["first_step"] == 16
+
+
 def test_a_length_beyond_the_positions_is_refused(small_recipe, tmp_path):
     with pytest.raises(UserError, match="max_length, 32 with its end mark, exceeds"):
         training.train(replace(small_recipe, max_length=31), tmp_path / "run")

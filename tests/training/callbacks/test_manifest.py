@@ -9,6 +9,7 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from hf_attn_model.checkpoint.digests import file_digests
 from hf_attn_model.text.corpora import load_corpus
 from hf_attn_model.training import provenance
 from hf_attn_model.training.callbacks.manifest import MANIFEST_FILE, is_trained, read_manifest
@@ -46,6 +47,11 @@ def test_says_what_the_training_was_made_of_and_what_it_measured(small_recipe, t
     assert checkpoint["steps"] == 16
     assert not checkpoint["finished"]
     assert 0 < checkpoint["tokens"] < manifest["tokens"]
+
+    assert manifest["files"] == file_digests(out)
+    assert manifest["files"].keys() == {"model.safetensors"}
+    assert checkpoint["files"] == file_digests(out / "checkpoint-16")
+    assert checkpoint["files"].keys() == {"model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
 
 
 def test_lies_there_from_the_first_step_on_and_does_not_say_finished_before_the_end(

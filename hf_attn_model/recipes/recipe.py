@@ -51,8 +51,8 @@ class Recipe:
         watch_attention: held-out sentences over which attention is measured from the first step on, at every
             evaluation; 0 for none.
         license: of the training data, for the model card.
-        model: fields of `AttnConfig`.
-        training: fields of `transformers.Seq2SeqTrainingArguments`.
+        model: fields of `AttnConfig`, but for those in `effects.OWNED_MODEL`.
+        training: fields of `transformers.Seq2SeqTrainingArguments`, but for those in `effects.OWNED`.
     """
 
     name: str
@@ -143,11 +143,11 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         typed.update(_leaves(value, key))
     if secret := next(secrets_in(settings), None):
         raise UserError(f"{where}: {secret} holds a secret, and a recipe goes wherever its model goes: {ADVICE}")
-    recipe = _build(settings, where)
     for group, (_, owned) in GROUPS.items():
-        for name in getattr(recipe, group):
+        for name in settings.get(group, ()):
             if name in owned:
                 raise UserError(f"{where}: {group}.{name} is not for recipes: {owned[name]}")
+    recipe = _build(settings, where)
     if recipe.muon and "optim" in recipe.training:
         raise UserError(f"{where}: muon and training.optim both choose the optimizer: leave one of them out")
     for key, winner in recipe.overruled().items():

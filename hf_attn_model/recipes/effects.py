@@ -73,9 +73,9 @@ def overruled(training: Mapping[str, Any], muon: bool) -> Iterator[tuple[str, st
     optimizer, scheduler = training.get("optim", "adamw_torch_fused"), training.get("lr_scheduler_type", "linear")
     if muon:
         yield from ((name, "muon=true chooses the optimizer") for name in ("optim_args", "optim_target_modules"))
-    if optimizer in PLAIN_OPTIMIZERS:
+    elif optimizer in PLAIN_OPTIMIZERS:
         yield "optim_args", f"training.optim={optimizer} takes none"
-    if not optimizer.startswith(OF_MODULES):
+    if not muon and not optimizer.startswith(OF_MODULES):
         yield "optim_target_modules", f"training.optim={optimizer} moves all weights"
     if optimizer.startswith(WITHOUT_ADAM):
         for name in ("adam_beta1", "adam_beta2", "adam_epsilon"):

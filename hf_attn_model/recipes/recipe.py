@@ -57,8 +57,9 @@ class Recipe:
         add_tokens: texts that become one token each, such as `>>spa<<`.
         freeze: patterns of the parameters that stay as they are, such as `model.encoder.*`.
         lora: fields of `peft.LoraConfig`, such as `r: 8`: small matrices are trained beside the frozen weights.
-        model: fields of `AttnConfig`; with `init_from` those alone that change no weights.
-        training: fields of `transformers.Seq2SeqTrainingArguments`.
+        model: fields of `AttnConfig`, but for those in `effects.OWNED_MODEL`; with `init_from` those alone that change no
+            weights.
+        training: fields of `transformers.Seq2SeqTrainingArguments`, but for those in `effects.OWNED`.
     """
 
     name: str
@@ -156,11 +157,11 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         raise UserError(f"{where}: {secret} holds a secret, and a recipe goes wherever its model goes: {ADVICE}")
     if settings.get("init_from") is not None:
         _leave_to_base(settings, typed, where)
-    recipe = _build(settings, where)
     for group, (_, owned) in GROUPS.items():
-        for name in getattr(recipe, group):
+        for name in settings.get(group) or ():
             if name in owned:
                 raise UserError(f"{where}: {group}.{name} is not for recipes: {owned[name]}")
+    recipe = _build(settings, where)
     if recipe.muon and "optim" in recipe.training:
         raise UserError(f"{where}: muon and training.optim both choose the optimizer: leave one of them out")
     for key, winner in recipe.overruled().items():

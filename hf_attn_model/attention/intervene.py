@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 
 from ..errors import UserError
 from .interface import add_intervention
-from .places import check_place, place_of
+from .modules import NO_MAP, Place, attention_modules, returns_weights
+from .places import check_place
 
 MODES = ("uniform", "zero")
 
@@ -58,16 +59,26 @@ class _ChosenHeads:
             wanted.setdefault((place, layer), set()).add(head)
         if not wanted:
             raise UserError("no head to change: give (place, layer, head)")
-        places = {module: place_of(path) for path, module in model.named_modules()}
-        missing = sorted(wanted.keys() - set(places.values()))
+        found, name = attention_modules(model), type(model).__name__
+        missing = sorted(wanted.keys() - {place for there in found.values() for place in there})
         if missing:
-            raise UserError(f"{type(model).__name__} has no {missing[0][0]} layer {missing[0][1]}")
-        self._places = {id(module): place for module, place in places.items() if place in wanted}
+            raise UserError(f"{name} has no {missing[0][0]} layer {missing[0][1]}")
+        self._places: dict[nn.Module, Place] = {}
+        for module, there in found.items():
+            for place in wanted.keys() & set(there):
+                if len(there) > 1:
+                    raise UserError(f"{name} attends to source and target at once: no head of one place can be changed")
+                if returns_weights(module) or type(module).__name__ in NO_MAP:
+                    raise UserError(
+                        f"{name}: {place[0]} heads cannot be changed: {type(module).__name__} computes its attention "
+                        "outside of transformers' attention interface"
+                    )
+                self._places[module] = place
         self._wanted = wanted
 
     def of(self, module: nn.Module, count: int) -> list[int]:
         """List the chosen heads of a module that has `count`. Raises `UserError` for one that it has not."""
-        place = self._places.get(id(module))
+        place = self._places.get(module)
         if place is None:
             return []
         heads = sorted(self._wanted[place])

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..attention.places import check_place, place_of
+from ..attention.modules import attention_modules
+from ..attention.places import check_place
 from ..attention.sentence import SentenceMaps
 from ..attention.teacher_forcing import sentence_maps, teacher_forced_pass
 from ..attention.tokenized import tokenize_with_words
@@ -81,9 +82,9 @@ def explain(
 def _find_attention(model: PreTrainedModel, place: str, layer: int, head: int) -> Any:
     """Find the attention module of a place and layer: one with q_proj, k_proj, v_proj, out_proj and num_heads."""
     modules = [
-        (where[1], module)
-        for path, module in model.named_modules()
-        if (where := place_of(path)) and where[0] == place and hasattr(module, "q_proj")
+        (dict(there)[place], module)
+        for module, there in attention_modules(model).items()
+        if place in dict(there) and hasattr(module, "q_proj")
     ]
     if not modules:
         raise UserError(f"{type(model).__name__} has no {place} attention with a q_proj; explain cannot look inside")

@@ -21,7 +21,7 @@ from .places import PLACES
 Place = tuple[str, int]
 """A place and a layer of it, counted from 0."""
 
-WINDOW = "each position attends to a window of neighbours: there is no map of all to all"
+WINDOW = "each position attends to a window of neighbours, so that there is no map of all to all"
 STREAMS = "several streams of queries attend side by side"
 NO_MAP = {  # classes of attention that have no weight for each query and key, and why
     "BigBirdPegasusBlockSparseAttention": 'blocks attend to blocks; load it with attention_type="original_full"',
@@ -89,11 +89,15 @@ def returns_weights(module: nn.Module) -> bool:
 def check_recordable(name: str, found: dict[nn.Module, tuple[Place, ...]], places: Iterable[str]) -> None:
     """Raise `UserError` for a place that the model called `name` has not, or that is known to have no maps."""
     reasons: dict[str, str] = {}
+    kinds = {
+        place: {type(module).__name__ for module, there in found.items() if place in dict(there)} for place in PLACES
+    }
     for place in PLACES:
-        kinds = {type(module).__name__ for module, there in found.items() if place in dict(there)}
-        for kind in sorted(kinds & NO_MAP.keys()):
-            reasons[place] = f"of {kind} {NO_MAP[kind]}"
-        if not kinds:
+        for kind in sorted(kinds[place] & NO_MAP.keys()):
+            reasons[place] = f"{NO_MAP[kind]} ({kind})"
+        if not kinds["cross"]:
+            reasons[place] = "no layer of the decoder attends to the encoder"
+        elif not kinds[place]:
             reasons[place] = "there is none"
     for place in places:
         if place in reasons:

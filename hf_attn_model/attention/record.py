@@ -117,11 +117,11 @@ class _Recorder:
         self.with_value = "value" in keep
         self.masks = MaskFolder()
         self.pad_token_id = _pad_token_id(model)
-        self.encoder = stacks["encoder"]
+        self.encoder, self.decoder = stacks["encoder"], stacks["decoder"]
         self.forwards = [  # what can be called from outside, and its padding masks: `generate` calls the encoder alone
             (model, "attention_mask", "decoder_attention_mask"),
             (self.encoder, "attention_mask", ""),
-            (stacks["decoder"], "encoder_attention_mask", "attention_mask"),
+            (self.decoder, "encoder_attention_mask", "attention_mask"),
         ]
         self.current: RecordedForward | None = None
         self.depth = 0  # the encoder's forward runs inside the model's: the outermost one counts
@@ -133,15 +133,18 @@ class _Recorder:
             if not is_hooked(self.add):  # another thread's forward pass
                 return
             self.depth += 1
+            inputs = dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
             if self.depth == 1:
-                inputs = dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
                 source_mask, target_mask = _padding_mask(inputs.get(source)), _padding_mask(inputs.get(target))
                 if target_mask is None:
                     target_mask = self._target_mask(inputs)
                 self.current = RecordedForward(source_mask=source_mask, target_mask=target_mask)
                 self.owners: dict[Place, nn.Module] = {}
-                self.states = _first_tensor(inputs.get("encoder_outputs", inputs.get("encoder_hidden_states")))
+                self.source_length: int | None = None
                 self.cached = _cached_length(inputs.get("past_key_values"))
+            states = inputs.get("encoder_hidden_states")
+            if module is self.decoder and isinstance(states, torch.Tensor):
+                self.source_length = states.shape[1]
 
         return open_forward
 
@@ -155,8 +158,7 @@ class _Recorder:
             self.current = None
             self.masks.forget()
         if is_whole and forward is not None and module is self.encoder:
-            self.states = _first_tensor(output)
-            self._check_encoder(forward)
+            self._check_encoder(forward, _first_tensor(output))
         if is_whole and forward is not None and self.depth == 0:
             _see_source_padding(forward)
             self.record.forwards.append(forward)
@@ -170,25 +172,24 @@ class _Recorder:
         return given.args, given.kwargs
 
     def leave_attention(self, module: nn.Module, args: tuple, output: Any) -> None:
-        """Forward hook of an attention module: take the weights that it returned, and miss it if it was not heard."""
-        if not self._is_open():
+        """Forward hook of an attention module: if it was not heard, take the weights that it returned."""
+        if not self._is_open() or module in self.owners.values():
             return
-        if module in self.returning:
-            weights = _returned_weights(output)
-            self._keep(module, self.places[module][0], GivenWeights(weights, tuple(range(weights.shape[1]))))
-        elif module not in self.owners.values():
-            place, layer = self.places[module][0]
+        (place,) = self.places[module]
+        weights = _returned_weights(output)
+        if weights is None:
             raise UserError(
-                f"{self.name}: {place} layer {layer} ({type(module).__name__}) computes its attention outside of "
-                "transformers' attention interface, and returns no weights; choose other places"
+                f"{self.name}: {place[0]} layer {place[1]} ({type(module).__name__}) computes its attention outside of "
+                "transformers' attention interface, and returns no weights from before dropout; choose other places"
             )
+        self._keep(module, place, GivenWeights(weights, tuple(range(weights.shape[1]))))
 
     def add(self, module: nn.Module, call: AttentionCall) -> None:
         """Keep a call of one of the model's layers (a layer recomputed in the backward pass counts once)."""
         there = self.places.get(module)
         if there is None or self.current is None:
             return
-        parts = (call,) if len(there) == 1 else call.split(self._source_length(call))
+        parts = (call,) if len(there) == 1 else call.split(self._known_source_length())
         for place, part in zip(there, parts, strict=True):
             self._keep(module, place, self.masks.fold(part))
 
@@ -205,8 +206,8 @@ class _Recorder:
                 f"{type(module).__name__}; choose other places"
             )
         queries, keys = call.shape[2:]
-        if place[0] == "cross" and self.states is not None and keys != self.states.shape[1]:
-            self._refuse(place, f"{keys} keys for {self.states.shape[1]} positions of the source")
+        if place[0] == "cross" and self.source_length not in (None, keys):
+            self._refuse(place, f"{keys} keys for {self.source_length} positions of the source")
         if place[0] == "decoder":
             positions, window = self.cached + queries, getattr(module, "sliding_window", None)
             if keys > positions or (keys < positions and not window):  # the cache of a window holds no more than that
@@ -214,31 +215,22 @@ class _Recorder:
         if place in self.chosen:
             self.current.calls[place] = call.select(self.heads, self.with_value)
 
-    def _check_encoder(self, forward: RecordedForward) -> None:
-        """Raise `UserError` where the encoder's layers attend among other positions than it hands on."""
-        for (place, layer), call in forward.calls.items():
-            batch, _, queries, keys = call.shape
-            if place == "encoder" and not (
-                self.states is not None
-                and self.states.ndim == 3
-                and (batch, queries) == self.states.shape[:2]
-                and queries == keys
-            ):
-                handed_on = "other ones" if self.states is None else tuple(self.states.shape[:-1])
+    def _check_encoder(self, forward: RecordedForward, states: torch.Tensor | None) -> None:
+        """Raise `UserError` where the encoder's layers attend among other positions than it hands on, as `states`."""
+        batch, positions = (0, 0) if states is None or states.ndim != 3 else states.shape[:2]
+        for place, call in forward.calls.items():
+            if place[0] == "encoder" and (call.shape[0], *call.shape[2:]) != (batch, positions, positions):
                 self._refuse(
-                    (place, layer),
-                    f"maps of {queries} by {keys} positions, {batch} at a time, where the encoder hands on {handed_on}",
+                    place, f"maps of {call.shape[2]} by {call.shape[3]} positions, where {positions} are handed on"
                 )
 
     def _refuse(self, place: Place, found: str) -> None:
-        raise UserError(
-            f"{self.name}: {place[0]} layer {place[1]} has {found}: it cannot be recorded; choose other places"
-        )
+        raise UserError(f"{self.name}: {place[0]} layer {place[1]} has {found}: choose other places")
 
-    def _source_length(self, call: AttentionCall) -> int:
-        if self.states is None:
-            raise UserError(f"{self.name} attends to source and target at once: give it encoder_outputs")
-        return self.states.shape[1]
+    def _known_source_length(self) -> int:
+        if self.source_length is None:
+            raise UserError(f"{self.name} attends to source and target at once: give it encoder_hidden_states")
+        return self.source_length
 
     def _target_mask(self, inputs: dict) -> torch.Tensor | None:
         """Find the real target positions (B,T) of a pass without a decoder mask."""
@@ -288,6 +280,10 @@ def _cached_length(cache: Any) -> int:
     return int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
 
 
-def _returned_weights(output: Any) -> torch.Tensor:
-    """Find the weights (B,H,T,S) in what an attention module returns."""
-    return next(item for item in output[1:] if isinstance(item, torch.Tensor) and item.ndim == 4).detach()
+def _returned_weights(output: Any) -> torch.Tensor | None:
+    """Find the weights (B,H,T,S) in what an attention module returns: each row sums to 1, before dropout."""
+    for item in output[1:] if isinstance(output, tuple) else ():
+        if isinstance(item, torch.Tensor) and item.ndim == 4:
+            sums = item.detach().float().sum(dim=-1)
+            return item.detach() if torch.allclose(sums, torch.ones_like(sums), atol=1e-2) else None
+    return None

@@ -1,0 +1,162 @@
+"""Every class of transformers with an encoder and a decoder: its attention is exact in each place, or refused."""
+
+import re
+
+import pytest
+import torch
+from foreign_models import B, T, build, classes, kinds, make_batch, make_target
+
+from hf_attn_model.attention.places import PLACES
+from hf_attn_model.attention.record import record_attention
+from hf_attn_model.attention.steps import GivenWeights
+from hf_attn_model.errors import UserError
+
+SAMPLE = [  # the others take minutes together
+    "BartForConditionalGeneration",
+    "EncoderDecoderModel(bert, bert)",
+    "LEDForConditionalGeneration",
+    "LongT5ForConditionalGeneration",
+    "MvpForConditionalGeneration",
+    "ProphetNetForConditionalGeneration",
+    "T5Gemma2ForConditionalGeneration",
+    "WhisperForConditionalGeneration",
+]
+REFUSED = {  # for each kind its places without a map, and words of the reason; all other places are exact
+    "BigBirdPegasusForConditionalGeneration": {"encoder": "blocks attend to blocks"},
+    "FastSpeech2ConformerModel": dict.fromkeys(PLACES, "no layer of the decoder attends to the encoder"),
+    "LEDForConditionalGeneration": {"encoder": "window of neighbours"},
+    "LongT5ForConditionalGeneration": {"encoder": "window of neighbours"},
+    "PegasusXForConditionalGeneration": {"encoder": "window of neighbours"},
+    "PPFormulaNetForConditionalGeneration": {"encoder": "outside of transformers' attention interface"},
+    "ProphetNetForConditionalGeneration": dict.fromkeys(PLACES, "several streams"),
+    "SeamlessM4TForSpeechToText": {"encoder": "two modules are encoder layer 0"},
+    "SeamlessM4Tv2ForSpeechToText": {"encoder": "two modules are encoder layer 0"},
+}
+WEIGHTS_ALONE = {  # places whose modules return their weights, outside of transformers' attention interface
+    "FSMTForConditionalGeneration": PLACES,
+    "LEDForConditionalGeneration": ("decoder", "cross"),
+    "MvpForConditionalGeneration": PLACES,
+    "SpeechT5ForSpeechToText": PLACES,
+    "SpeechT5ForTextToSpeech": PLACES,
+    "VisionEncoderDecoderModel(vit, trocr)": ("decoder", "cross"),
+}
+EAGER_ALONE = re.compile("does not support an attention implementation|sdpa. attention does not support")
+DISAGREEING = {"SeamlessM4Tv2ForSpeechToText"}  # under padding, transformers' own eager and sdpa differ
+
+
+def chosen(*names):
+    """Parameters for all kinds, where those outside of the sample are slow."""
+    return [pytest.param(kind, marks=[] if kind in SAMPLE else [pytest.mark.slow], id=kind) for kind in names]
+
+
+def shown(model, batch, places):
+    """What eager attention gives by itself: for each place (B,L,H,T,S)."""
+    model.set_attn_implementation("eager")
+    output = model(**batch, output_attentions=True)
+    return {place: torch.stack(output[f"{place}_attentions"], dim=1) for place in places}
+
+
+def tokens_of(kind, batch, expected, sentence):
+    """Which positions of source and target of a sentence are no padding; of audio, those that are not masked away."""
+    target = batch.get("decoder_attention_mask")
+    target = torch.ones(T, dtype=torch.bool) if target is None else target[sentence].bool()
+    if "input_ids" in batch and "attention_mask" in batch:
+        return batch["attention_mask"][sentence].bool(), target
+    source = (expected["cross"][sentence][:, :, target] > 0).flatten(0, 2).any(0)
+    return source | (kind in WEIGHTS_ALONE), target
+
+
+def assert_exact(record, expected, places, tokens):
+    for sentence, (source, target) in enumerate(tokens):
+        sides = {"encoder": (source, source), "decoder": (target, target), "cross": (target, source)}
+        for place in places:
+            rows, columns = sides[place]
+            weights = expected[place][sentence][:, :, rows][..., columns]
+            found = getattr(record[sentence], place).attention_weights
+            assert found.shape == weights.shape, (place, sentence)
+            assert (found - weights).abs().max() < 1e-6, (place, sentence)
+
+
+def implementations(model):
+    """Switch the model through those that it has."""
+    for implementation in ("eager", "sdpa"):
+        try:
+            model.set_attn_implementation(implementation)
+        except ValueError as error:
+            assert EAGER_ALONE.search(str(error)), error
+        else:
+            yield implementation
+
+
+def assert_heads_differ(weights):
+    """Two heads that look alike could be exchanged unseen: (B,L,H,T,S)."""
+    maps = weights[0].flatten(0, 1)
+    apart = (maps[:, None] - maps[None]).abs().amax((2, 3))
+    assert apart[~torch.eye(len(maps), dtype=torch.bool)].min() > 1e-3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", chosen(*kinds()))
+def test_a_place_is_exact_or_refused(kind):
+    model, places = build(kind), [place for place in PLACES if place not in REFUSED.get(kind, {})]
+    for place, reason in REFUSED.get(kind, {}).items():
+        batch = make_batch(kind, model, None) | make_target(kind, model, None)
+        with pytest.raises(UserError, match=f"{kind.partition('(')[0]}: .*{reason}") as refusal:
+            with record_attention(model, places=[place]):
+                model(**batch)
+        assert place in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+    if not places:
+        return
+    for padding in (None, "right", "left"):
+        batch = make_batch(kind, model, padding) | make_target(kind, model, padding)
+        if padding == "left" and "input_ids" not in batch:
+            continue  # audio is padded on the right, images are not padded
+        expected = shown(model, batch, places)
+        tokens = [tokens_of(kind, batch, expected, sentence) for sentence in range(B)]
+        for implementation in implementations(model):
+            plain = model(**batch)
+            with record_attention(model, places=places) as record:
+                output = model(**batch)
+            torch.testing.assert_close(output[0], plain[0], atol=0, rtol=0)
+            if implementation == "eager" or padding is None or kind not in DISAGREEING:
+                assert_exact(record, expected, places, tokens)
+            alone = {place for (place, _), call in record.forwards[0].calls.items() if isinstance(call, GivenWeights)}
+            assert alone == set(WEIGHTS_ALONE.get(kind, ()))
+        for place in places:
+            assert_heads_differ(expected[place])
+
+
+def source_of(batch):
+    """What the model reads without what its decoder reads."""
+    return {name: tensor for name, tensor in batch.items() if not name.startswith("decoder_")}
+
+
+OWN_SEARCH = {  # what `generate` of a class asks for beside the source
+    "Pop2PianoForConditionalGeneration": {},
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("num_beams", [1, 2])
+@pytest.mark.parametrize("kind", chosen(*kinds()))
+def test_each_step_of_a_search_is_exact(kind, num_beams):
+    model, places = build(kind), [place for place in PLACES if place not in REFUSED.get(kind, {})]
+    if not places or not model.can_generate():
+        return
+    batch = source_of(make_batch(kind, model, "right"))
+    search = {"max_new_tokens": T, "min_new_tokens": T, "do_sample": False, "num_beams": num_beams}
+    model.set_attn_implementation("eager")
+    found = model.generate(**batch, **search, return_dict_in_generate=True, output_attentions=True)
+    for implementation in implementations(model):
+        with record_attention(model, places=places) as record:
+            sequences = model.generate(**batch, **search)
+        assert torch.equal(sequences, found.sequences)
+        steps = [forward for forward in record.forwards if forward.layers("cross")]
+        assert len(steps) == len(found.cross_attentions)
+        for step, forward in enumerate(steps):
+            for place in {"decoder", "cross"} & set(places):
+                expected = getattr(found, f"{place}_attentions")[step]
+                for layer, weights in enumerate(expected):
+                    found_weights = forward.calls[place, layer].attention_weights()
+                    assert (found_weights - weights).abs().max() < 1e-6, (implementation, step, place, layer)

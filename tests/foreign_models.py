@@ -31,7 +31,8 @@ SMALL = {
     **_all(4, *HEADS, "num_heads", "num_encoder_attention_heads", "num_decoder_attention_heads"),
     **_all(2, "num_key_value_heads", "cross_num_attention_heads", "cross_num_key_value_heads"),
     **_all(2, "encoder_layers", "num_encoder_layers", "num_layers", "num_hidden_layers", "speech_encoder_layers"),
-    **_all(3, "decoder_layers", "num_decoder_layers"),
+    "num_decoder_layers": 2,  # as many as in the encoder: by them T5 sizes its cache
+    **_all(3, "decoder_layers"),
     **_all(29, "encoder_ffn_dim", "decoder_ffn_dim", "d_ff", "intermediate_size", "speech_encoder_intermediate_size"),
     **_all(6, "d_kv", "head_dim", "cross_head_dim"),
     **_all(64, "max_position_embeddings", "max_source_positions", "max_target_positions"),
@@ -45,7 +46,6 @@ SMALL = {
 AUDIO = {"conv_dim": (24, 24), "conv_stride": (5, 2), "conv_kernel": (10, 3), "num_conv_pos_embedding_groups": 2}
 OVERRIDES = {
     "bart": {"add_cross_attention": True, "decoder_layers": 2},
-    "prophetnet": {"num_decoder_layers": 2},
     "led": {"attention_window": 4},
     "florence_vision": {"embed_dim": (24, 24), "depths": (1, 1), "num_heads": (4, 4), "num_groups": (4, 4)}
     | {"patch_size": (7, 3), "patch_stride": (4, 2), "patch_padding": (3, 1), "patch_prenorm": (False, True)},
@@ -56,17 +56,19 @@ OVERRIDES = {
     "t5gemma2": {"image_token_index": 3},
     "vit": {"image_size": 32},
     "siglip_vision_model": {"image_size": 32},
+    "pop2piano": {"composer_vocab_size": 1},
     "pix2struct_vision_model": {"patch_embed_hidden_size": 3 * 16 * 16},
     "pix2struct_text_model": {"is_decoder": True},
     "pp_formulanet_vision": {
-        "image_size": 64,
+        "image_size": 128,
         "global_attn_indexes": (1,),
-        "window_size": 2,
         "decoder_hidden_size": 24,
+        "initializer_range": 0.02,
     },
     "udop": {"image_size": 32},
 }
-IN_FLOAT32 = {  # their softmax is in float32, where the mask of float64 is infinite and a padded row no number
+IN_FLOAT32 = {  # transformers gives them masks that are too large in float64
+    "FSMTForConditionalGeneration",
     "CanaryForConditionalGeneration",
     "CohereAsrForConditionalGeneration",
     "FastSpeech2ConformerModel",
@@ -107,7 +109,7 @@ def small_config(default, **more):
 
 
 def build(kind):
-    """A model in float64 (see `IN_FLOAT32`), whose matrices are enlarged: at their initial size all heads attend almost evenly."""
+    """A model in float64 (see `IN_FLOAT32`), with enlarged matrices: with those of the start all heads look alike."""
     torch.manual_seed(11)
     name, _, parts = kind.rstrip(")").partition("(")
     model_class = getattr(transformers, name)
@@ -120,6 +122,7 @@ def build(kind):
     model = model_class(config).to(torch.float32 if kind in IN_FLOAT32 else torch.float64).eval()
     if model.can_generate():
         model.generation_config.update(pad_token_id=PAD, decoder_start_token_id=2, eos_token_id=1, bos_token_id=2)
+        model.generation_config.composer_to_feature_token = {"composer1": 3}  # what Pop2Piano asks for
     for parameter in model.parameters():
         if parameter.ndim == 2 and 0 < parameter.data.std() < 0.15:
             parameter.data.mul_(0.15 / parameter.data.std())
@@ -169,7 +172,7 @@ def _source(kind, model):
         "MoonshineForConditionalGeneration": ("input_values", (3001,)),
         "MoonshineStreamingForConditionalGeneration": ("input_values", (80 * 29,)),
         "SpeechT5ForSpeechToText": ("input_values", (101,)),
-        "PPFormulaNetForConditionalGeneration": ("pixel_values", (3, 64, 64)),
+        "PPFormulaNetForConditionalGeneration": ("pixel_values", (3, 128, 128)),
     }
     if kind in floats:
         name, shape = floats[kind]

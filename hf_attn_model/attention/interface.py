@@ -72,9 +72,9 @@ def add_intervention(model: PreTrainedModel, intervention: Intervention) -> Iter
         yield
 
 
-def is_hooked(hook: AttentionHook) -> bool:
-    """Tell whether `hook` hears the calls of the current thread and context."""
-    return hook in _hooks.get()
+def is_active(item: AttentionHook | Intervention) -> bool:
+    """Tell whether a hook or an intervention has to do with the calls of the current thread and context."""
+    return item in _hooks.get() or item in _interventions.get()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Shapes: B batch, H heads, T queries, S keys, K head_dim.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import UserError
-from .interface import add_intervention
+from .interface import add_intervention, is_active
 from .modules import NO_MAP, Place, attention_modules, returns_weights
 from .places import check_place
 
@@ -43,7 +43,16 @@ def intervene(model: PreTrainedModel, heads: Iterable[tuple[str, int, int]], mod
     if mode not in MODES:
         raise UserError(f"no mode of intervention is called {mode!r}; choose from {', '.join(MODES)}")
     chosen = _ChosenHeads(model, heads)
-    with add_intervention(model, _Uniform(chosen) if mode == "uniform" else _Zero(chosen)):
+    intervention = _Uniform(chosen) if mode == "uniform" else _Zero(chosen)
+
+    def check_changed(module: nn.Module, args: tuple, output: Any) -> None:
+        if is_active(intervention) and not chosen.take_heard(module):
+            raise UserError(f"{type(model).__name__}: {chosen.refusal(module)}")
+
+    with ExitStack() as undo:
+        for module in chosen.places:
+            undo.callback(module.register_forward_hook(check_changed).remove)
+        undo.enter_context(add_intervention(model, intervention))
         yield
 
 
@@ -63,24 +72,37 @@ class _ChosenHeads:
         missing = sorted(wanted.keys() - {place for there in found.values() for place in there})
         if missing:
             raise UserError(f"{name} has no {missing[0][0]} layer {missing[0][1]}")
-        self._places: dict[nn.Module, Place] = {}
+        self.places: dict[nn.Module, Place] = {}
+        self._heard: set[nn.Module] = set()
         for module, there in found.items():
-            for place in wanted.keys() & set(there):
+            for changed in wanted.keys() & set(there):
                 if len(there) > 1:
                     raise UserError(f"{name} attends to source and target at once: no head of one place can be changed")
+                self.places[module] = changed
                 if returns_weights(module) or type(module).__name__ in NO_MAP:
-                    raise UserError(
-                        f"{name}: {place[0]} heads cannot be changed: {type(module).__name__} computes its attention "
-                        "outside of transformers' attention interface"
-                    )
-                self._places[module] = place
+                    raise UserError(f"{name}: {self.refusal(module)}")
         self._wanted = wanted
+
+    def refusal(self, module: nn.Module) -> str:
+        """Say why the heads of a module stay as they are."""
+        kind = type(module).__name__
+        return (
+            f"{self.places[module][0]} heads cannot be changed: {kind} computes its attention outside of transformers' "
+            "attention interface"
+        )
+
+    def take_heard(self, module: nn.Module) -> bool:
+        """Tell whether a module went through the attention interface since the last time it was asked."""
+        was_heard = module in self._heard
+        self._heard.discard(module)
+        return was_heard
 
     def of(self, module: nn.Module, count: int) -> list[int]:
         """List the chosen heads of a module that has `count`. Raises `UserError` for one that it has not."""
-        place = self._places.get(module)
+        place = self.places.get(module)
         if place is None:
             return []
+        self._heard.add(module)
         heads = sorted(self._wanted[place])
         if heads[-1] >= count:
             raise UserError(f"{place[0]} layer {place[1]} has heads 0 to {count - 1}, not {heads[-1]}")

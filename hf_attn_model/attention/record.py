@@ -16,7 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import UserError
-from .interface import add_attention_hook, is_hooked
+from .interface import add_attention_hook, is_active
 from .masks import MaskFolder
 from .modules import Place, attention_modules, check_recordable, returns_weights, stacks_of
 from .places import PLACES, check_places
@@ -116,8 +116,11 @@ class _Recorder:
             raise UserError(f"heads {named}: give numbers of heads, counted from 0")
         self.with_value = "value" in keep
         self.masks = MaskFolder()
-        self.pad_token_id = _pad_token_id(model)
         self.encoder, self.decoder = stacks["encoder"], stacks["decoder"]
+        pads = (
+            getattr(config, "pad_token_id", None) for config in (model.config, getattr(self.decoder, "config", None))
+        )
+        self.pad_token_id = next((pad for pad in pads if pad is not None), None)
         self.forwards = [  # what can be called from outside, and its padding masks: `generate` calls the encoder alone
             (model, "attention_mask", "decoder_attention_mask"),
             (self.encoder, "attention_mask", ""),
@@ -130,7 +133,7 @@ class _Recorder:
         """Make the forward pre-hook of a module whose padding masks are called `source` and `target`."""
 
         def open_forward(module: nn.Module, args: tuple, kwargs: dict) -> None:
-            if not is_hooked(self.add):  # another thread's forward pass
+            if not is_active(self.add):  # another thread's forward pass
                 return
             self.depth += 1
             inputs = dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
@@ -150,7 +153,7 @@ class _Recorder:
 
     def close(self, module: nn.Module, args: tuple, output: object) -> None:
         """Forward hook: keep the pass, unless it failed (it then has no output)."""
-        if not is_hooked(self.add):
+        if not is_active(self.add):
             return
         self.depth -= 1
         forward, is_whole = self.current, output is not None
@@ -195,7 +198,7 @@ class _Recorder:
 
     def _is_open(self) -> bool:
         """Tell whether a forward pass of this thread is being recorded (a backward pass runs layers again)."""
-        return self.current is not None and is_hooked(self.add)
+        return self.current is not None and is_active(self.add)
 
     def _keep(self, module: nn.Module, place: Place, call: AttentionCall | GivenWeights) -> None:
         """Check a call against its place, and keep what is chosen of it."""
@@ -248,20 +251,14 @@ def _see_source_padding(forward: RecordedForward) -> None:
     """Take what the model masks of its source for padding; what it was given may be a mask of other positions."""
     calls = [call for place in ("cross", "encoder") for (where, _), call in forward.calls.items() if where == place]
     for call in calls:
-        if isinstance(call, AttentionCall) and (call.mask is None or getattr(call.mask, "ndim", 4) == 2):
+        if not isinstance(call, AttentionCall):
+            continue
+        if call.mask is None or (isinstance(call.mask, torch.Tensor) and call.mask.ndim == 2):
             forward.source_mask = None if call.mask is None else call.mask.bool()
             return
     mask = forward.source_mask
     if calls and mask is not None and mask.shape != (calls[0].shape[0], calls[0].shape[3]):
         forward.source_mask = None
-
-
-def _pad_token_id(model: PreTrainedModel) -> int | None:
-    """Find the pad token of the target."""
-    for config in (model.config, model.config.get_text_config(decoder=True)):
-        if getattr(config, "pad_token_id", None) is not None:
-            return config.pad_token_id
-    return None
 
 
 def _padding_mask(mask: torch.Tensor | None) -> torch.Tensor | None:

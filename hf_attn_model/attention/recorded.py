@@ -41,6 +41,12 @@ class RecordedForward:
         """List the layers of a place that were recorded."""
         return [layer for where, layer in self.calls if where == place]
 
+    def tells_vectors(self, place: str) -> bool:
+        """Tell whether the weights of a place follow from queries, keys and what is added to their products."""
+        calls = [self.calls[place, layer] for layer in self.layers(place)]
+        plain = (isinstance(c, AttentionCall) and c.softcap is None and c.elsewhere is None for c in calls)
+        return bool(calls) and all(plain)
+
     def weights(self, place: str) -> torch.Tensor:
         """Rebuild the weights of a place for the whole batch, (B,L,H,T,S), padding included.
 

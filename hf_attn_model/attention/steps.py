@@ -78,7 +78,7 @@ class WeightsAlone(AttentionSteps):
 
     def __getattr__(self, name: str) -> torch.Tensor:
         if name in AttentionSteps.__dataclass_fields__:
-            raise UserError(f"no {name} was recorded: this model gives its attention weights alone")
+            raise UserError(f"no {name.removeprefix('recorded_')} was recorded: the model gives its weights alone")
         raise AttributeError(name)
 
 

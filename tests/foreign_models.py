@@ -18,6 +18,17 @@ WRAPPERS = {  # an encoder, and three decoders
     "SpeechEncoderDecoderModel": ("wav2vec2", ["bert", "gpt2", "bart"]),
     "VisionEncoderDecoderModel": ("vit", ["bert", "gpt2", "trocr"]),
 }
+SLIDING = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 3, "attn_logit_softcapping": 2.0}
+QFORMER = {"encoder_hidden_size": 24, "cross_attention_frequency": 1}
+BLIP = {"text_config": "t5", "qformer_config": QFORMER, "num_query_tokens": 4, "image_token_index": 3}
+VARIANTS = {  # other settings, of a class that attends in another way under them
+    "Blip2ForConditionalGeneration(t5)": BLIP,
+    "InstructBlipForConditionalGeneration(t5)": BLIP,
+    "BigBirdPegasusForConditionalGeneration(original_full)": {"attention_type": "original_full"},
+    "LongT5ForConditionalGeneration(transient-global)": {"encoder_attention_type": "transient-global"},
+    "MvpForConditionalGeneration(use_prompt)": {"use_prompt": True},
+    "T5GemmaForConditionalGeneration(sliding)": {"encoder": SLIDING, "decoder": SLIDING},
+}
 
 
 def _all(value, *names):
@@ -54,7 +65,7 @@ OVERRIDES = {
     "speecht5": AUDIO | {"apply_spec_augment": False},
     "wav2vec2": AUDIO | {"apply_spec_augment": False},
     "t5gemma2": {"image_token_index": 3},
-    "vit": {"image_size": 32},
+    **_all({"image_size": 32}, "vit", "blip_2_vision_model", "instructblip_vision_model"),
     "siglip_vision_model": {"image_size": 32},
     "pop2piano": {"composer_vocab_size": 1},
     "pix2struct_vision_model": {"patch_embed_hidden_size": 3 * 16 * 16},
@@ -94,6 +105,7 @@ def kinds():
             found += [f"{name}({encoder}, {decoder})" for decoder in decoders]
         elif CONFIG_MAPPING[model_type]().is_encoder_decoder:
             found.append(name)
+        found += [variant for variant in VARIANTS if variant.startswith(f"{name}(")]
     return found
 
 
@@ -101,8 +113,13 @@ def small_config(default, **more):
     """A configuration of the type of `default`, with small sizes."""
     kind = default.model_type
     parts = {name: getattr(default, name, None) for name in default.sub_configs}
+    parts |= {name: CONFIG_MAPPING[more.pop(name)]() for name in parts if isinstance(more.get(name), str)}
     sizes = {name: size for name, size in SMALL.items() if hasattr(default, name)}
-    sizes |= {name: small_config(part).to_dict() for name, part in parts.items() if isinstance(part, PreTrainedConfig)}
+    sizes |= {
+        name: small_config(part, **more.pop(name, {})).to_dict()
+        for name, part in parts.items()
+        if isinstance(part, PreTrainedConfig)
+    }
     sizes |= OVERRIDES.get(kind, {}) | more
     given = {name: size for name, size in sizes.items() if name not in UNSETTABLE.get(kind, [])}
     return type(default)(**given)
@@ -113,16 +130,19 @@ def build(kind):
     torch.manual_seed(11)
     name, _, parts = kind.rstrip(")").partition("(")
     model_class = getattr(transformers, name)
-    if parts:
+    if name in WRAPPERS:
         encoder, decoder = (CONFIG_MAPPING[part]() for part in parts.split(", "))
         config = model_class.config_class.from_encoder_decoder_configs(small_config(encoder), small_config(decoder))
         config.pad_token_id, config.decoder_start_token_id, config.eos_token_id = PAD, 2, 1
     else:
-        config = small_config(CONFIG_MAPPING[classes()[name]]())
+        config = small_config(CONFIG_MAPPING[classes()[name]](), **VARIANTS.get(kind, {}))
     model = model_class(config).to(torch.float32 if kind in IN_FLOAT32 else torch.float64).eval()
-    if model.can_generate():
-        model.generation_config.update(pad_token_id=PAD, decoder_start_token_id=2, eos_token_id=1, bos_token_id=2)
-        model.generation_config.composer_to_feature_token = {"composer1": 3}  # what Pop2Piano asks for
+    for generating in (model, getattr(model, "language_model", None)):
+        if getattr(generating, "generation_config", None) is not None:
+            generating.generation_config.update(
+                pad_token_id=PAD, decoder_start_token_id=2, eos_token_id=1, bos_token_id=2
+            )
+            generating.generation_config.composer_to_feature_token = {"composer1": 3}  # what Pop2Piano asks for
     for parameter in model.parameters():
         if parameter.ndim == 2 and 0 < parameter.data.std() < 0.15:
             parameter.data.mul_(0.15 / parameter.data.std())
@@ -186,6 +206,11 @@ def _source(kind, model):
         patches = torch.randn(B, S, 2 + 3 * 16 * 16)
         patches[..., 0], patches[..., 1] = torch.arange(S) // 3 + 1, torch.arange(S) % 3 + 1
         return {"flattened_patches": patches.double()}
+    elif "Blip" in kind:
+        images = {"pixel_values": torch.randn(B, 3, 32, 32).double()}
+        text["input_ids"][:, :4] = 3  # where the image goes
+        questions = {"qformer_input_ids": torch.randint(4, VOCABULARY, (B, 3))} if kind.startswith("Instruct") else {}
+        return text | images | questions
     elif kind == "UdopForConditionalGeneration":
         return text | {"bbox": torch.rand(B, S, 4).double()}
     else:

@@ -40,7 +40,7 @@ def stacks_of(model: PreTrainedModel) -> dict[str, nn.Module]:
     encoder, decoder = model.get_encoder(), model.get_decoder()
     while decoder is not encoder and decoder is not model and encoder in set(decoder.modules()):
         decoder = decoder.get_decoder()  # of the language model inside, which is made of both
-    if not getattr(model.config, "is_encoder_decoder", False) or model in (encoder, decoder) or encoder is decoder:
+    if model in (encoder, decoder) or encoder is decoder:
         raise UserError(f"{type(model).__name__} has no encoder and decoder to record: it is one stack of layers")
     return {"encoder": encoder, "decoder": decoder}
 

@@ -5,6 +5,8 @@ The classes come from transformers' own auto mappings. Each is built from its de
 that puts any two models together, with their names: "EncoderDecoderModel(bert, gpt2)".
 """
 
+from functools import cache
+
 import torch
 import transformers
 from transformers import PreTrainedConfig
@@ -88,25 +90,32 @@ UNSETTABLE = {"prophetnet": ["num_hidden_layers"]}
 
 
 def classes():
-    """For each class name of the mappings, whether its default configuration is of an encoder and a decoder."""
+    """For each class name of the mappings its model type, and the first of the mappings that has it."""
     found = {}
     for mapping in MAPPINGS:
         for model_type, name in getattr(modeling_auto, f"MODEL_FOR_{mapping}_MAPPING_NAMES").items():
-            found[name] = model_type
+            found.setdefault(name, (model_type, mapping))
     return found
 
 
+@cache
 def kinds():
-    """All kinds."""
+    """All kinds: the classes whose default configuration is of an encoder and a decoder, pairs of models, variants."""
     found = []
-    for name, model_type in classes().items():
+    for name, (model_type, _) in classes().items():
         if name in WRAPPERS:
             encoder, decoders = WRAPPERS[name]
             found += [f"{name}({encoder}, {decoder})" for decoder in decoders]
         elif CONFIG_MAPPING[model_type]().is_encoder_decoder:
             found.append(name)
-        found += [variant for variant in VARIANTS if variant.startswith(f"{name}(")]
+        found += [variant for variant in VARIANTS if names_of(variant)[0] == name]
     return found
+
+
+def names_of(kind):
+    """The class of a kind, and what stands in brackets."""
+    name, _, parts = kind.rstrip(")").partition("(")
+    return name, parts.split(", ") if parts else []
 
 
 def small_config(default, **more):
@@ -128,14 +137,14 @@ def small_config(default, **more):
 def build(kind):
     """A model in float64 (see `IN_FLOAT32`), with enlarged matrices: with those of the start all heads look alike."""
     torch.manual_seed(11)
-    name, _, parts = kind.rstrip(")").partition("(")
+    name, parts = names_of(kind)
     model_class = getattr(transformers, name)
     if name in WRAPPERS:
-        encoder, decoder = (CONFIG_MAPPING[part]() for part in parts.split(", "))
+        encoder, decoder = (CONFIG_MAPPING[part]() for part in parts)
         config = model_class.config_class.from_encoder_decoder_configs(small_config(encoder), small_config(decoder))
         config.pad_token_id, config.decoder_start_token_id, config.eos_token_id = PAD, 2, 1
     else:
-        config = small_config(CONFIG_MAPPING[classes()[name]](), **VARIANTS.get(kind, {}))
+        config = small_config(CONFIG_MAPPING[classes()[name][0]](), **VARIANTS.get(kind, {}))
     model = model_class(config).to(torch.float32 if kind in IN_FLOAT32 else torch.float64).eval()
     for generating in (model, getattr(model, "language_model", None)):
         if getattr(generating, "generation_config", None) is not None:
@@ -158,8 +167,9 @@ def make_batch(kind, model, padding):
     batch = _source(kind, model)
     masked = next(iter(batch.values()))
     if padding is not None and "pixel_values" not in batch:
-        mask = torch.ones(masked.shape[:2], dtype=torch.long)
-        hidden = masked.shape[1] * 3 // S
+        length = masked.shape[2 if kind.startswith("Whisper") else 1]  # it reads frequencies by frames
+        mask = torch.ones(B, length, dtype=torch.long)
+        hidden = length * 3 // S
         mask[1, slice(hidden) if padding == "left" else slice(-hidden, None)] = 0
         batch["attention_mask"] = mask
         if not masked.is_floating_point():

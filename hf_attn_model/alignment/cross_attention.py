@@ -225,8 +225,9 @@ def output_projections(model: PreTrainedModel) -> dict[int, torch.Tensor]:
     found = {}
     for module, there in attention_modules(model).items():
         names = [name for name in OUTPUT_PROJECTIONS if isinstance(getattr(module, name, None), nn.Module)]
-        if there[0][0] == "cross" and names:
-            found[there[0][1]] = getattr(module, names[0]).weight.detach()
+        layer = dict(there).get("cross")
+        if layer is not None and names:
+            found[layer] = getattr(module, names[0]).weight.detach()
     if not found:
         raise UserError(
             f"norms: {type(model).__name__} has no output projection called {', '.join(OUTPUT_PROJECTIONS)}"

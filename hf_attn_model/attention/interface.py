@@ -31,9 +31,9 @@ class Intervention(Protocol):
     """Changes what attention modules compute; an intervention returns what it does not mean to change."""
 
     def before(
-        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+        self, module: nn.Module, query: torch.Tensor, mask: Any, options: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Replace the query (B,H,T,K), and the options that the attention function gets beside its tensors."""
+        """Replace the query (B,H,T,K), and the options that the attention function gets beside tensors and mask."""
 
     def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
         """Replace the context (B,T,H,K)."""
@@ -118,7 +118,7 @@ def _register_wrapper(implementation: str) -> str:
     def attend(module, query, key, value, attention_mask, **options):
         interventions = _interventions.get()
         for intervention in interventions:
-            query, options = intervention.before(module, query, options)
+            query, options = intervention.before(module, query, attention_mask, options)
         hooks = _hooks.get()
         if hooks:
             call = _detach_call(implementation, module, query, key, value, attention_mask, **options)

@@ -38,7 +38,8 @@ def intervene(model: PreTrainedModel, heads: Iterable[tuple[str, int, int]], mod
 
     Raises:
         UserError: no such mode, place or layer, no heads at all; or (from the model's forward) no such head, or
-            attention sinks, which take a share of every row, in a head that should be uniform.
+            attention sinks, which take a share of every row, or a mask that does more than hide, in a head that
+            should be uniform.
     """
     if mode not in MODES:
         raise UserError(f"no mode of intervention is called {mode!r}; choose from {', '.join(MODES)}")
@@ -116,13 +117,15 @@ class _Uniform:
         self.chosen = chosen
 
     def before(
-        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+        self, module: nn.Module, query: torch.Tensor, mask: Any, options: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         heads = self.chosen.of(module, query.shape[1])
         if not heads:
             return query, options
         if options.get("s_aux") is not None:
             raise UserError(f"{type(module).__name__} has attention sinks: its heads cannot be uniform")
+        if not _only_hides(mask):
+            raise UserError(f"{type(module).__name__} adds to its scores within the mask: no head can be uniform")
         bias = options.get("position_bias")
         if bias is not None:
             options = options | {"position_bias": _zeroed(bias.expand(-1, query.shape[1], -1, -1), 1, heads)}
@@ -139,13 +142,20 @@ class _Zero:
         self.chosen = chosen
 
     def before(
-        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+        self, module: nn.Module, query: torch.Tensor, mask: Any, options: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         return query, options
 
     def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
         heads = self.chosen.of(module, context.shape[2])
         return _zeroed(context, 2, heads) if heads else context
+
+
+def _only_hides(mask: Any) -> bool:
+    """Tell whether a mask hides keys and does nothing else: numbers are added to the scores."""
+    if not isinstance(mask, torch.Tensor) or not mask.is_floating_point():
+        return True
+    return bool(((mask == 0) | (mask <= torch.finfo(mask.dtype).min)).all())
 
 
 def _zeroed(tensor: torch.Tensor, dim: int, indices: list[int]) -> torch.Tensor:

@@ -214,7 +214,9 @@ class _Recorder:
         if place[0] == "decoder":
             positions, window = self.cached + queries, getattr(module, "sliding_window", None)
             if keys > positions or (keys < positions and not window):  # the cache of a window holds no more than that
-                self._refuse(place, f"{keys} keys for {positions} positions of the target")
+                self._refuse(
+                    place, f"{keys} keys for {positions} positions of the target (a static cache or a prefix?)"
+                )
         if place in self.chosen:
             self.current.calls[place] = call.select(self.heads, self.with_value)
 

@@ -25,8 +25,8 @@ REFUSED = {  # for each kind its places without a map, and words of the reason; 
     "PegasusXForConditionalGeneration": {"encoder": WINDOW},
     "PPFormulaNetForConditionalGeneration": {"encoder": "outside of transformers' attention interface"},
     "ProphetNetForConditionalGeneration": dict.fromkeys(PLACES, "several streams of queries"),
-    "SeamlessM4TForSpeechToText": {"encoder": "two modules are encoder layer 0"},
-    "SeamlessM4Tv2ForSpeechToText": {"encoder": "two modules are encoder layer 0"},
+    "SeamlessM4TForSpeechToText": {"encoder": "encoder layer 0 attends twice in one pass"},
+    "SeamlessM4Tv2ForSpeechToText": {"encoder": "encoder layer 0 attends twice in one pass"},
 }
 WEIGHTS_ALONE = {  # places whose modules return their weights, outside of transformers' attention interface
     "BigBirdPegasusForConditionalGeneration(original_full)": ("encoder",),

@@ -71,8 +71,9 @@ def record_attention(
             hook = recorder.opener(source, target)
             undo.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
             undo.callback(module.register_forward_hook(recorder.close, always_call=True).remove)
+        for module in recorder.returning:
+            undo.callback(module.register_forward_pre_hook(recorder.ask_for_weights, with_kwargs=True).remove)
         for module in recorder.places:
-            undo.callback(module.register_forward_pre_hook(recorder.enter_attention, with_kwargs=True).remove)
             undo.callback(module.register_forward_hook(recorder.leave_attention).remove)
         undo.enter_context(add_attention_hook(model, recorder.add))
         yield recorder.record
@@ -143,6 +144,7 @@ class _Recorder:
                     target_mask = self._target_mask(inputs)
                 self.current = RecordedForward(source_mask=source_mask, target_mask=target_mask)
                 self.owners: dict[Place, nn.Module] = {}
+                self.heard: set[nn.Module] = set()
                 self.source_length: int | None = None
                 self.cached = _cached_length(inputs.get("past_key_values"))
             states = inputs.get("encoder_hidden_states")
@@ -166,9 +168,9 @@ class _Recorder:
             _see_source_padding(forward)
             self.record.forwards.append(forward)
 
-    def enter_attention(self, module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
-        """Forward pre-hook of an attention module: ask it for its weights where it returns them."""
-        if module not in self.returning or not self._is_open():
+    def ask_for_weights(self, module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+        """Forward pre-hook of an attention module that returns its weights when it is asked."""
+        if not self._is_open():
             return None
         given = inspect.signature(module.forward).bind_partial(*args, **kwargs)
         given.arguments["output_attentions"] = True
@@ -176,9 +178,9 @@ class _Recorder:
 
     def leave_attention(self, module: nn.Module, args: tuple, output: Any) -> None:
         """Forward hook of an attention module: if it was not heard, take the weights that it returned."""
-        if not self._is_open() or module in self.owners.values():
+        if self.current is None or module in self.heard or not is_active(self.add):
             return
-        (place,) = self.places[module]
+        place = self.places[module][0]
         weights = _returned_weights(output)
         if weights is None:
             raise UserError(
@@ -188,7 +190,7 @@ class _Recorder:
         self._keep(module, place, GivenWeights(weights, tuple(range(weights.shape[1]))))
 
     def add(self, module: nn.Module, call: AttentionCall) -> None:
-        """Keep a call of one of the model's layers (a layer recomputed in the backward pass counts once)."""
+        """Keep a call of one of the model's layers (none of those that a backward pass runs again)."""
         there = self.places.get(module)
         if there is None or self.current is None:
             return
@@ -203,11 +205,14 @@ class _Recorder:
     def _keep(self, module: nn.Module, place: Place, call: AttentionCall | GivenWeights) -> None:
         """Check a call against its place, and keep what is chosen of it."""
         assert self.current is not None
-        if self.owners.setdefault(place, module) is not module:
+        self.heard.add(module)
+        if place in self.owners:
+            owner, other = type(self.owners[place]).__name__, type(module).__name__
             raise UserError(
-                f"{self.name}: two modules are {place[0]} layer {place[1]}, {type(self.owners[place]).__name__} and "
-                f"{type(module).__name__}; choose other places"
+                f"{self.name}: {place[0]} layer {place[1]} attends twice in one pass, as {owner} and {other}: choose "
+                "other places"
             )
+        self.owners[place] = module
         queries, keys = call.shape[2:]
         if place[0] == "cross" and self.source_length not in (None, keys):
             self._refuse(place, f"{keys} keys for {self.source_length} positions of the source")

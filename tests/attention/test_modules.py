@@ -58,7 +58,7 @@ def test_two_modules_of_one_place_and_layer_are_refused_where_both_are_called():
     twin = model.model.encoder.layers[0].self_attn
     model.model.encoder.layers = torch.nn.ModuleList([model.model.encoder.layers[0], _Twice(twin)])
     refused = pytest.raises(
-        UserError, match="BartForConditionalGeneration: two modules are encoder layer 1, BartAttention"
+        UserError, match="BartForConditionalGeneration: encoder layer 1 attends twice in one pass, as BartAtt"
     )
     with refused, record_attention(model):
         model(**batch)
@@ -77,6 +77,16 @@ class _Twice(torch.nn.Module):
 
     def forward(self, states, mask=None, **kwargs):
         return self.second(self.first(states, attention_mask=mask)[0], attention_mask=mask)[0]
+
+
+def test_a_module_that_serves_several_layers_is_refused():
+    model = build_foreign("EncoderDecoderModel(albert, bert)")  # all layers of Albert are one
+    ids = torch.randint(3, 37, (B, T))
+    refused = pytest.raises(
+        UserError, match="encoder layer 0 attends twice in one pass, as AlbertAttention and AlbertA"
+    )
+    with refused, record_attention(model):
+        model(input_ids=ids, decoder_input_ids=ids)
 
 
 def test_decoder_keys_that_stand_for_no_target_token_are_refused(monkeypatch):

@@ -22,7 +22,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..attention.places import LayerHead, place_of
+from ..attention.modules import attention_modules
+from ..attention.places import LayerHead
 from ..attention.sentence import SentenceMaps
 from ..attention.teacher_forcing import teacher_forced_pass
 from ..attention.tokenized import TokenizedText, tokenize_with_words
@@ -222,11 +223,11 @@ def output_projections(model: PreTrainedModel) -> dict[int, torch.Tensor]:
         UserError: the model has no cross-attention with an output projection of a known name.
     """
     found = {}
-    for path, module in model.named_modules():
-        place = place_of(path)
+    for module, there in attention_modules(model).items():
         names = [name for name in OUTPUT_PROJECTIONS if isinstance(getattr(module, name, None), nn.Module)]
-        if place is not None and place[0] == "cross" and names:
-            found[place[1]] = getattr(module, names[0]).weight.detach()
+        layer = dict(there).get("cross")
+        if layer is not None and names:
+            found[layer] = getattr(module, names[0]).weight.detach()
     if not found:
         raise UserError(
             f"norms: {type(model).__name__} has no output projection called {', '.join(OUTPUT_PROJECTIONS)}"

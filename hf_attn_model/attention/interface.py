@@ -31,16 +31,16 @@ class Intervention(Protocol):
     """Changes what attention modules compute; an intervention returns what it does not mean to change."""
 
     def before(
-        self, module: nn.Module, query: torch.Tensor, options: dict[str, Any]
+        self, module: nn.Module, query: torch.Tensor, mask: Any, options: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Replace the query (B,H,T,K), and the options that the attention function gets beside its tensors."""
+        """Replace the query (B,H,T,K), and the options that the attention function gets beside tensors and mask."""
 
     def after(self, module: nn.Module, context: torch.Tensor) -> torch.Tensor:
         """Replace the context (B,T,H,K)."""
 
 
 PREFIX = "recorded_"  # transformers looks for "flash" in the name: "recorded_flash_attention_2" keeps it
-UNSUPPORTED = ("softcap", "s_aux", "sliding_window")  # options which change the weights after the dot product
+SINKS = "s_aux"  # an option which changes the weights after the dot product
 
 _hooks: ContextVar[tuple[AttentionHook, ...]] = ContextVar("attention_hooks", default=())
 _interventions: ContextVar[tuple[Intervention, ...]] = ContextVar("attention_interventions", default=())
@@ -72,9 +72,9 @@ def add_intervention(model: PreTrainedModel, intervention: Intervention) -> Iter
         yield
 
 
-def is_hooked(hook: AttentionHook) -> bool:
-    """Tell whether `hook` hears the calls of the current thread and context."""
-    return hook in _hooks.get()
+def is_active(item: AttentionHook | Intervention) -> bool:
+    """Tell whether a hook or an intervention has to do with the calls of the current thread and context."""
+    return item in _hooks.get() or item in _interventions.get()
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _register_wrapper(implementation: str) -> str:
     def attend(module, query, key, value, attention_mask, **options):
         interventions = _interventions.get()
         for intervention in interventions:
-            query, options = intervention.before(module, query, options)
+            query, options = intervention.before(module, query, attention_mask, options)
         hooks = _hooks.get()
         if hooks:
             call = _detach_call(implementation, module, query, key, value, attention_mask, **options)
@@ -150,12 +150,16 @@ def _detach_call(
     scaling=None,
     is_causal=None,
     position_bias=None,
+    softcap=None,
+    sliding_window=None,
     **options,
 ) -> AttentionCall:
     """Detach what an attention function was given, and settle what the implementation does without a mask."""
-    unsupported = [name for name in UNSUPPORTED if options.get(name) is not None]
-    if unsupported:
-        raise UserError(f"cannot rebuild the attention weights of {type(module).__name__}: {unsupported[0]}")
+    kind = type(module).__name__
+    if options.get(SINKS) is not None:
+        raise UserError(f"cannot rebuild the attention weights of {kind}: it has attention sinks")
+    if sliding_window is not None and "flash" in implementation:  # elsewhere it is in the mask
+        raise UserError(f"cannot rebuild the sliding windows of {kind} under {implementation}: use eager or sdpa")
     queries, keys = query.shape[2], key.shape[2]
     if is_causal is None:
         is_causal = getattr(module, "is_causal", True)
@@ -169,4 +173,5 @@ def _detach_call(
         scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
         causal=is_causal and queries > 1 and implementation != "eager",
         causal_offset=0 if implementation == "sdpa" else keys - queries,  # SDPA aligns the first ones, flash the last
+        softcap=softcap,
     )

@@ -1,4 +1,4 @@
-"""The three places of attention, and the heads in them: how they are called, typed, and found in a model.
+"""The three places of attention, and the heads in them: how they are called and typed.
 
 A map has a row per query and a column per key. There are three places: `encoder` (self-attention of the source),
 `decoder` (self-attention of the target), `cross` (attention of the target to the source).
@@ -44,17 +44,6 @@ def check_places(places: tuple[str, ...]) -> None:
 def rows_and_columns(place: str, source: Item, target: Item) -> tuple[Item, Item]:
     """Choose whose tokens are the rows and whose are the columns of a place: "cross" -> (target, source)."""
     return {"encoder": (source, source), "decoder": (target, target), "cross": (target, source)}[place]
-
-
-def place_of(path: str) -> tuple[str, int] | None:
-    """Read place and layer off a module's path: "model.decoder.layers.2.encoder_attn" -> ("cross", 2)."""
-    names = path.lower().split(".")
-    stack = next((name for name in names if name in ("encoder", "decoder")), None)
-    layer = next((int(name) for name in names if name.isdecimal()), None)
-    if stack is None or layer is None:
-        return None
-    is_cross = stack == "decoder" and ("enc" in names[-1] or "cross" in names[-1])
-    return ("cross" if is_cross else stack), layer
 
 
 def parse_heads(text: str) -> list[Head]:

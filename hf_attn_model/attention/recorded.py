@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..errors import UserError
 from .places import rows_and_columns
-from .steps import AttentionCall, AttentionSteps
+from .steps import AttentionCall, AttentionSteps, GivenWeights
 
 
 @dataclass(eq=False, repr=False)
@@ -18,18 +19,18 @@ class RecordedForward:
     """One forward pass of the model, or of its encoder or decoder alone.
 
     Attributes:
-        calls: by place and layer, in the order of the model.
+        calls: by place and layer, in the order of the model; weights where a model gives those alone.
         source_mask: (B,S) bool, True for tokens, or `None` where the model masked no padding.
         target_mask: (B,T) bool, likewise.
     """
 
-    calls: dict[tuple[str, int], AttentionCall] = field(default_factory=dict)
+    calls: dict[tuple[str, int], AttentionCall | GivenWeights] = field(default_factory=dict)
     source_mask: torch.Tensor | None = None
     target_mask: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of sentences."""
-        return next(iter(self.calls.values())).query.shape[0] if self.calls else 0
+        return next(iter(self.calls.values())).shape[0] if self.calls else 0
 
     def __repr__(self) -> str:
         places = dict.fromkeys(place for place, _ in self.calls)
@@ -40,9 +41,18 @@ class RecordedForward:
         """List the layers of a place that were recorded."""
         return [layer for where, layer in self.calls if where == place]
 
+    def tells_vectors(self, place: str) -> bool:
+        """Tell whether the weights of a place follow from queries, keys and what is added to their products."""
+        calls = [self.calls[place, layer] for layer in self.layers(place)]
+        plain = (isinstance(c, AttentionCall) and c.softcap is None and c.elsewhere is None for c in calls)
+        return bool(calls) and all(plain)
+
     def weights(self, place: str) -> torch.Tensor:
-        """Rebuild the weights of a place for the whole batch, (B,L,H,T,S), padding included."""
-        return torch.stack([self.calls[place, layer].attention_weights() for layer in self.layers(place)], dim=1)
+        """Rebuild the weights of a place for the whole batch, (B,L,H,T,S), padding included.
+
+        Raises `UserError` where the layers differ in their heads or keys.
+        """
+        return _stack([self.calls[place, layer].attention_weights() for layer in self.layers(place)], place, dim=1)
 
     def __getitem__(self, sentence: int) -> "RecordedSentence":
         """Return one sentence of the batch. Raises `IndexError` outside `-len(self) ... len(self) - 1`."""
@@ -101,14 +111,17 @@ class RecordedPlace:
 
     @property
     def attention_weights(self) -> torch.Tensor:
-        """The weights of all layers and heads, (L,H,T,S): each row sums to 1."""
-        return torch.stack([self[layer].attention_weights for layer in self.layers])
+        """The weights of all layers and heads, (L,H,T,S): each row sums to 1.
 
-    def _tokens(self, call: AttentionCall) -> tuple[torch.Tensor, torch.Tensor]:
+        Raises `UserError` where the layers differ in their heads or keys.
+        """
+        return _stack([self[layer].attention_weights for layer in self.layers], self.place, dim=0)
+
+    def _tokens(self, call: AttentionCall | GivenWeights) -> tuple[torch.Tensor, torch.Tensor]:
         """Tell tokens from padding: rows (T,) and columns (S,), bool."""
         source, target = self.sentence.forward.source_mask, self.sentence.forward.target_mask
         rows, columns = rows_and_columns(self.place, source, target)
-        return self._keep(rows, call.query.shape[2]), self._keep(columns, call.key.shape[2])
+        return self._keep(rows, call.shape[2]), self._keep(columns, call.shape[3])
 
     def _keep(self, mask: torch.Tensor | None, length: int) -> torch.Tensor:
         """Fit the sentence's mask to the last `length` positions; cached ones before it are tokens."""
@@ -117,6 +130,15 @@ class RecordedPlace:
             known = mask[self.sentence.index, -length:].cpu()
             keep[length - len(known) :] = known
         return keep
+
+
+def _stack(weights: list[torch.Tensor], place: str, dim: int) -> torch.Tensor:
+    shapes = {tuple(layer.shape) for layer in weights}
+    if len(shapes) > 1:  # a cache of sliding windows holds fewer keys
+        raise UserError(
+            f"the {place} layers have maps of different shapes: take them layer by layer, record[0].decoder[layer]"
+        )
+    return torch.stack(weights, dim=dim)
 
 
 class AttentionRecord:

@@ -24,6 +24,9 @@ class AttentionSteps:
         scaling: factor of the dot products, usually 1/sqrt(K).
         bias: (H,T,S) or broadcastable, added to the scores: the mask (0 or a very negative number) plus the
             position bias of models that have one. `None` where every query may see every key.
+        softcap: bound of the scores, which come near it as `softcap * tanh(scores / softcap)`, or `None`.
+        elsewhere: (H,T,1), where one softmax goes over the keys of two places: the log of the summed exponentials of
+            the other place's masked scores. The weights then sum to 1 together with those of the other place.
     """
 
     query: torch.Tensor
@@ -31,6 +34,8 @@ class AttentionSteps:
     recorded_value: torch.Tensor | None
     scaling: float
     bias: torch.Tensor | None = None
+    softcap: float | None = None
+    elsewhere: torch.Tensor | None = None
 
     @property
     def value(self) -> torch.Tensor:
@@ -42,7 +47,7 @@ class AttentionSteps:
     @property
     def scores(self) -> torch.Tensor:
         """Scaled dot products of every query with every key, (H,T,S)."""
-        return self.query @ self.key.mT * self.scaling  # (H,T,K) @ (H,K,S) -> (H,T,S)
+        return _capped(self.query @ self.key.mT * self.scaling, self.softcap)  # (H,T,K) @ (H,K,S) -> (H,T,S)
 
     @property
     def masked_scores(self) -> torch.Tensor:
@@ -51,13 +56,30 @@ class AttentionSteps:
 
     @property
     def attention_weights(self) -> torch.Tensor:
-        """Softmax of the masked scores, before dropout, (H,T,S): each row sums to 1."""
-        return self.masked_scores.softmax(dim=-1)
+        """Softmax of the masked scores, before dropout, (H,T,S): each row sums to 1 (but see `elsewhere`)."""
+        return _softmax(self.masked_scores, self.elsewhere)
 
     @property
     def context(self) -> torch.Tensor:
         """Average of the values under the attention weights, (H,T,K)."""
         return self.attention_weights @ self.value  # (H,T,S) @ (H,S,K) -> (H,T,K)
+
+
+class WeightsAlone(AttentionSteps):
+    """The attention weights (H,T,S) that a module returned by itself; every other step raises `UserError`."""
+
+    def __init__(self, weights: torch.Tensor):
+        object.__setattr__(self, "_weights", weights)
+
+    @property
+    def attention_weights(self) -> torch.Tensor:
+        """What the module returned, (H,T,S)."""
+        return self._weights
+
+    def __getattr__(self, name: str) -> torch.Tensor:
+        if name in AttentionSteps.__dataclass_fields__:
+            raise UserError(f"no {name.removeprefix('recorded_')} was recorded: the model gives its weights alone")
+        raise AttributeError(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +97,7 @@ class AttentionCall:
         scaling: factor of the dot products.
         causal: whether the implementation itself hides later keys when it gets no (B,1,T,S) mask.
         causal_offset: key that the first query may see last, under `causal`.
+        softcap, elsewhere: see `AttentionSteps`; (B,H,T,1) here.
     """
 
     query: torch.Tensor
@@ -86,14 +109,37 @@ class AttentionCall:
     scaling: float
     causal: bool
     causal_offset: int
+    softcap: float | None = None
+    elsewhere: torch.Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(B,H,T,S)."""
+        return (*self.query.shape[:3], self.key.shape[2])
+
+    def split(self, size: int) -> tuple["AttentionCall", "AttentionCall"]:
+        """Split one softmax over the keys of two places, of which the last `size` are the second's, into its two."""
+        cut = self.key.shape[2] - size
+        masked_scores = self._masked_scores()  # (B,H,T,S)
+        parts = (slice(None, cut), slice(cut, None))
+        first, second = (
+            replace(
+                self,
+                key=self.key[:, :, own],
+                value=None if self.value is None else self.value[:, :, own],
+                mask=self.mask[..., own] if isinstance(self.mask, torch.Tensor) else self.mask,
+                elsewhere=masked_scores[..., other].logsumexp(dim=-1, keepdim=True),
+            )
+            for own, other in (parts, parts[::-1])
+        )
+        return first, second
 
     def select(self, heads: tuple[int, ...] | None, with_value: bool) -> "AttentionCall":
         """Keep some of the heads, and the values or not. Raises `UserError` for a head that is not there."""
         value = self.value if with_value else None
         if heads is None:
             return replace(self, value=value)
-        if max(heads) >= self.query.shape[1]:
-            raise UserError(f"there is no head {max(heads)}: the attention has heads 0 to {self.query.shape[1] - 1}")
+        _check_heads(heads, self.query.shape[1])
         chosen = list(heads)
         return replace(
             self,
@@ -103,6 +149,7 @@ class AttentionCall:
             heads=heads,
             mask=_of_heads(self.mask, chosen) if isinstance(self.mask, torch.Tensor) else self.mask,
             position_bias=None if self.position_bias is None else _of_heads(self.position_bias, chosen),
+            elsewhere=None if self.elsewhere is None else self.elsewhere[:, chosen],
         )
 
     def of_sentence(
@@ -125,14 +172,19 @@ class AttentionCall:
             recorded_value=value,
             scaling=self.scaling,
             bias=bias,
+            softcap=self.softcap,
+            elsewhere=None if self.elsewhere is None else self.elsewhere[sentence, heads][..., rows, :].to(precise),
         )
 
     def attention_weights(self) -> torch.Tensor:
         """Rebuild the weights of the whole batch, (B,H,T,S), padding included."""
+        return _softmax(self._masked_scores(), self.elsewhere)
+
+    def _masked_scores(self) -> torch.Tensor:
         precise = torch.promote_types(self.query.dtype, torch.float32)
         scores = _dot_products(self.query.to(precise), self._per_head(self.key).to(precise)) * self.scaling
-        bias = self._bias(slice(None), precise)
-        return _softmax(scores if bias is None else scores + bias)
+        scores, bias = _capped(scores, self.softcap), self._bias(slice(None), precise)
+        return scores if bias is None else scores + bias
 
     def _per_head(self, shared: torch.Tensor) -> torch.Tensor:
         """Give each head its key or value: (B,H/G,S,K) -> (B,H,S,K)."""
@@ -169,6 +221,43 @@ class AttentionCall:
         return visible if self.mask is None else visible & self.mask[sentences, None, None, :keys].bool()
 
 
+@dataclass(frozen=True, eq=False)
+class GivenWeights:
+    """Attention weights (B,H,T,S) that a module returned for a batch, in place of what they could be rebuilt from.
+
+    Attributes:
+        weights: (B,H,T,S), each row sums to 1.
+        heads: the numbers that the H heads have in the model.
+    """
+
+    weights: torch.Tensor
+    heads: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B,H,T,S)."""
+        return tuple(self.weights.shape)
+
+    def select(self, heads: tuple[int, ...] | None, with_value: bool = False) -> "GivenWeights":
+        """Keep some of the heads; there are no values. Raises `UserError` for a head that is not there."""
+        if heads is None:
+            return self
+        _check_heads(heads, self.weights.shape[1])
+        return GivenWeights(self.weights[:, list(heads)], heads)
+
+    def of_sentence(
+        self, sentence: int, rows: torch.Tensor, columns: torch.Tensor, head: int | None = None
+    ) -> AttentionSteps:
+        """Cut out one sentence; see `AttentionCall.of_sentence`."""
+        heads: int | slice = slice(None) if head is None else self.heads.index(head)
+        weights = self.weights[sentence, heads][..., rows, :][..., columns]
+        return WeightsAlone(weights.to(torch.promote_types(weights.dtype, torch.float32)))
+
+    def attention_weights(self) -> torch.Tensor:
+        """Return the weights of the whole batch, (B,H,T,S), padding included."""
+        return self.weights
+
+
 def rebuild_weights(
     query: np.ndarray, key: np.ndarray, scaling: float, *, is_causal: bool, bias: np.ndarray | None = None
 ) -> np.ndarray:
@@ -195,11 +284,22 @@ def _dot_products(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
     return torch.stack([query[:, head] @ key[:, head].mT for head in range(query.shape[1])], dim=1)
 
 
-def _softmax(masked_scores: torch.Tensor) -> torch.Tensor:
+def _capped(scores: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    return scores if softcap is None else softcap * torch.tanh(scores / softcap)
+
+
+def _softmax(masked_scores: torch.Tensor, elsewhere: torch.Tensor | None) -> torch.Tensor:
     """Softmax over the keys; over a few keys a CPU is many times faster when they come first."""
+    if elsewhere is not None:
+        return torch.cat([masked_scores, elsewhere.to(masked_scores.dtype)], dim=-1).softmax(dim=-1)[..., :-1]
     if masked_scores.is_cuda or masked_scores.shape[-1] >= 16:
         return masked_scores.softmax(dim=-1)
     return masked_scores.movedim(-1, 0).contiguous().softmax(dim=0).movedim(0, -1)
+
+
+def _check_heads(heads: tuple[int, ...], count: int) -> None:
+    if max(heads) >= count:
+        raise UserError(f"there is no head {max(heads)}: the attention has heads 0 to {count - 1}")
 
 
 def _of_sentences(tensor: torch.Tensor, sentences: slice) -> torch.Tensor:

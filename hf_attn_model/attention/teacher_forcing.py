@@ -1,4 +1,4 @@
-"""force: one teacher-forced pass over (source, target) pairs gives the attention of every target token.
+"""One teacher-forced pass over (source, target) pairs gives the attention of every target token.
 
 The decoder reads the start mark and the target, and writes the target and the end mark. Over a translation made by
 any search, greedy, beam or sampled, this shows what the search saw when it wrote that translation, at the cost of a
@@ -7,7 +7,8 @@ single forward pass. Rejected hypotheses are read like the best one.
 Shapes: B batch, T target tokens, S source tokens.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, cast
@@ -17,20 +18,24 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
 from .edges import check_ids, check_texts, not_finite
-from .places import PLACES
+from .modules import stacks_of
+from .places import PLACES, rows_and_columns
 from .record import record_attention
 from .recorded import RecordedForward
-from .sentence import SentenceMaps
+from .sentence import SentenceMaps, Word
 from .tokenized import TokenizedText, read_hypotheses, tokenize_with_words
+
+IMAGES = ("pixel_values", "flattened_patches")  # what the main input of a model that reads images is called
 
 
 def teacher_forced_attention(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    sources: Sequence[str],
+    sources: Sequence[str] | Mapping[str, torch.Tensor],
     targets: Sequence[str] | Sequence[Sequence[int]],
     ids: Sequence[str] | None = None,
     *,
+    places: Iterable[str] = PLACES,
     source_words: Sequence[Sequence[str]] | None = None,
     target_words: Sequence[Sequence[str]] | None = None,
 ) -> list[SentenceMaps]:
@@ -41,25 +46,30 @@ def teacher_forced_attention(
     Args:
         model: any encoder-decoder model that `record_attention` can record.
         tokenizer: its tokenizer.
-        sources: B sentences.
+        sources: B sentences; or what a feature extractor or an image processor returned for B sounds or images: the
+            positions of the source are then called "frame 0" and so on, or "patch 0".
         targets: B sentences; or the token ids of B hypotheses, as the search wrote them behind the start mark.
         ids: B names; the position in the batch unless given.
+        places: see `record_attention`; of the others there are no maps.
         source_words, target_words: the words of each sentence as the caller counts them; see `tokenize_with_words`.
 
     Raises:
         UserError: the lists differ in length, given words do not stand in their text, or see `teacher_forced_pass`.
     """
-    names = name_pairs(sources, targets, ids)
+    names = name_pairs(next(iter(sources.values())) if isinstance(sources, Mapping) else sources, targets, ids)
     if not names:
         return []
+    target = read_targets(tokenizer, targets, target_words)
+    if isinstance(sources, Mapping):
+        forward = teacher_forced_pass(model, sources, target, names=names, places=places)
+        return sentence_maps(forward, _source_positions(model, forward), target, names)
     check_texts(sources, [f"sentence {name}" for name in names])
     source = tokenize_with_words(tokenizer, sources, words=source_words)
-    target = read_targets(tokenizer, targets, target_words)
-    forward = teacher_forced_pass(model, source, target, names=names)
+    forward = teacher_forced_pass(model, source, target, names=names, places=places)
     return sentence_maps(forward, source, target, names)
 
 
-def name_pairs(sources: Sequence[Any], targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
+def name_pairs(sources: Sequence[str] | torch.Tensor, targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
     """Name sentence pairs: as given, else by their position. Raises `UserError` where the lists differ in length."""
     names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
     if not len(sources) == len(targets) == len(names):
@@ -86,7 +96,7 @@ def read_targets(
 @torch.no_grad()
 def teacher_forced_pass(
     model: PreTrainedModel,
-    sources: Sequence[TokenizedText],
+    sources: Sequence[TokenizedText] | Mapping[str, torch.Tensor],
     targets: Sequence[TokenizedText],
     *,
     names: Sequence[str] | None = None,
@@ -99,53 +109,92 @@ def teacher_forced_pass(
 
     Args:
         model: see `teacher_forced_attention`.
-        sources, targets: B sides each, at least one.
+        sources, targets: B sides each, at least one; sources of sound or images as in `teacher_forced_attention`.
         names: of the pairs, for error messages; their positions unless given.
         places, layers, heads, keep: what to record; see `record_attention`.
 
     Raises:
         UserError: there is no pair, or no partner; a sentence is longer than the model's positions, or has token ids
-            that it does not know; the model computes NaN or infinity for one; or see `record_attention`.
+            that it does not know; the model has no start mark, or computes NaN or infinity; or see `record_attention`.
     """
-    names = name_pairs(sources, targets, names)
+    count = len(next(iter(sources.values())) if isinstance(sources, Mapping) else sources)
+    names = name_pairs(range(count), targets, names)
     if not names:
         raise UserError("there is no sentence pair to pass through the model")
-    limit = getattr(model.config, "max_position_embeddings", None)
-    for kind, sides in (("source", sources), ("target", targets)):
-        for name, side in zip(names, sides, strict=True):
-            if limit is not None and len(side.ids) > limit:
-                raise UserError(
-                    f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
-                )
-            check_ids(model, f"sentence {name}: the {kind}", side.ids, is_target=kind == "target")
     start, pad = _start_and_pad(model)
-    source_ids, source_mask = _pad([side.ids for side in sources], pad, model.device)
+    if isinstance(sources, Mapping):
+        inputs = {name: tensor.to(model.device) for name, tensor in sources.items()}
+    elif model.main_input_name != "input_ids":
+        raise UserError(
+            f"{type(model).__name__} does not read text but {model.main_input_name}: give it what its processor returns"
+        )
+    else:
+        _check_lengths(model, "encoder", "source", sources, names)
+        source_ids, source_mask = _pad([side.ids for side in sources], pad, model.device)
+        inputs = {"input_ids": source_ids, "attention_mask": source_mask}
+    _check_lengths(model, "decoder", "target", targets, names)
     target_ids, target_mask = _pad([[start, *side.ids[:-1]] for side in targets], pad, model.device)
     body = cast(PreTrainedModel, model.base_model)
+    if "decoder_input_ids" not in inspect.signature(body.forward).parameters:  # the head embeds them, too
+        body = model
     recording = record_attention(body, places=places, layers=layers, heads=heads, keep=keep)
     with _evaluation_mode(model), recording as record:
-        states = body(
-            input_ids=source_ids,
-            attention_mask=source_mask,
-            decoder_input_ids=target_ids,
-            decoder_attention_mask=target_mask,
-            use_cache=False,
-        )[0]  # (B,T,D)
-    is_wrong = (~states.isfinite().all(dim=-1) & target_mask.bool().to(states.device)).any(dim=-1)  # (B)
+        try:
+            states = body(**inputs, decoder_input_ids=target_ids, decoder_attention_mask=target_mask, use_cache=False)[
+                0
+            ]
+        except ValueError as error:
+            raise UserError(f"{type(model).__name__} does not run on these inputs: {error}") from error
+    is_wrong = (~states.isfinite().all(dim=-1) & target_mask.bool().to(states.device)).any(dim=-1)  # (B,T,D) -> (B)
     if is_wrong.any():  # whatever is no number on the way here stays none
         first = int(is_wrong.nonzero()[0])
-        raise not_finite(model, f"sentence {names[first]}", sources[first].text)
+        text = targets[first].text if isinstance(sources, Mapping) else sources[first].text
+        raise not_finite(model, f"sentence {names[first]}", text)
     return record.forwards[0]
+
+
+def _check_lengths(
+    model: PreTrainedModel, stack: str, kind: str, sides: Sequence[TokenizedText], names: Sequence[str]
+) -> None:
+    """Raise `UserError` for a sentence that has more tokens than a stack has positions, or ids that are none."""
+    configs = (model.config, getattr(stacks_of(model)[stack], "config", None))
+    fields = ("max_position_embeddings", f"max_{kind}_positions")
+    limits = [getattr(config, field, None) for config in configs for field in fields]
+    limit = next((limit for limit in limits if limit is not None), None)
+    for name, side in zip(names, sides, strict=True):
+        if limit is not None and len(side.ids) > limit:
+            raise UserError(
+                f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
+            )
+        check_ids(model, f"sentence {name}: the {kind}", side.ids, is_target=kind == "target")
+
+
+def _source_positions(model: PreTrainedModel, forward: RecordedForward) -> list[TokenizedText]:
+    """Name the positions of a source that is no text: each is a word of its own, up to the padding at the end."""
+    unit = "patch" if model.main_input_name in IMAGES else "frame"
+    length = next(call.shape[3] for (place, _), call in forward.calls.items() if place != "decoder")
+    sides = []
+    for i in range(len(forward)):
+        mask = forward.source_mask
+        count = length if mask is None else int(mask[i].sum())
+        tokens = [f"{unit} {position}" for position in range(count)]
+        starts = [sum(map(len, tokens[:position])) + position for position in range(count)]
+        words = [Word(token, start, start + len(token)) for token, start in zip(tokens, starts, strict=True)]
+        sides.append(TokenizedText(" ".join(tokens), list(range(count)), tokens, words, list(range(count))))
+    return sides
 
 
 def sentence_maps(
     forward: RecordedForward, sources: Sequence[TokenizedText], targets: Sequence[TokenizedText], names: Sequence[str]
 ) -> list[SentenceMaps]:
-    """Put names to what one forward pass recorded of all three places."""
-    weights = {place: forward.weights(place).cpu().numpy() for place in PLACES}  # (B,L,H,T,S)
+    """Put names to what one forward pass recorded; there are no maps of places that it did not record."""
+    weights = {place: forward.weights(place).cpu().numpy() for place in PLACES if forward.layers(place)}  # (B,L,H,T,S)
     maps = []
     for i, (source, target, name) in enumerate(zip(sources, targets, names, strict=True)):
-        s, t = len(source.ids), len(target.ids)
+        of_sentence: dict[str, Any] = {}
+        for place, of_batch in weights.items():
+            rows, columns = rows_and_columns(place, len(source.ids), len(target.ids))
+            of_sentence[place] = of_batch[i, ..., :rows, :columns].copy()
         maps.append(
             SentenceMaps(
                 id=name,
@@ -157,21 +206,33 @@ def sentence_maps(
                 target_words=target.words,
                 source_word_of_token=source.word_of_token,
                 target_word_of_token=target.word_of_token,
-                encoder=weights["encoder"][i, ..., :s, :s].copy(),
-                decoder=weights["decoder"][i, ..., :t, :t].copy(),
-                cross=weights["cross"][i, ..., :t, :s].copy(),
+                **of_sentence,
             )
         )
     return maps
 
 
 def _start_and_pad(model: PreTrainedModel) -> tuple[int, int]:
-    """Find the ids of the start mark and of padding. Raises `UserError` for a model that has none."""
-    for config in (model.generation_config, model.config):
-        start, pad = getattr(config, "decoder_start_token_id", None), getattr(config, "pad_token_id", None)
-        if start is not None and pad is not None:
-            return start, pad
-    raise UserError(f"the configuration of {type(model).__name__} has no decoder_start_token_id or no pad_token_id")
+    """Find the ids of the start mark, as `generate` does, and of padding. Raises `UserError` for no start mark."""
+    start = _token_id(model, "decoder_start_token_id", "bos_token_id")
+    if start is None:
+        raise UserError(
+            f"the configuration of {type(model).__name__} has no decoder_start_token_id and no bos_token_id"
+        )
+    pad = _token_id(model, "pad_token_id", "eos_token_id")
+    return start, start if pad is None else pad  # it stands where nothing looks
+
+
+def _token_id(model: PreTrainedModel, *names: str) -> int | None:
+    """Find the first of some special tokens that a model has."""
+    decoder = getattr(stacks_of(model)["decoder"], "config", None)
+    configs = (getattr(model, "generation_config", None), model.config, decoder)
+    for name in names:
+        for config in configs:
+            found = getattr(config, name, None)
+            if found is not None:
+                return found[0] if isinstance(found, list) else found
+    return None
 
 
 def _pad(rows: Sequence[list[int]], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from ..attention.places import PLACES, rows_and_columns
 from ..attention.recorded import RecordedForward
 from ..attention.sentence import SentenceMaps, Word
-from ..attention.steps import AttentionCall
+from ..attention.steps import AttentionCall, GivenWeights
 from ..attention.tokenized import TokenizedText
 from ..errors import UserError
 from .schema import SHAPE, TEXTS, WORD, Layout, PlaceLayout
@@ -34,8 +34,11 @@ def find_places(forward: RecordedForward) -> dict[str, PlaceLayout]:
         layers = forward.layers(place)
         if layers:
             call = forward.calls[place, layers[0]]
-            key_heads, head_dim = call.key.shape[1], call.key.shape[3]
-            places[place] = PlaceLayout(tuple(layers), call.heads, key_heads, head_dim, call.scaling)
+            if isinstance(call, AttentionCall):
+                sizes = call.key.shape[1], call.key.shape[3], call.scaling
+            else:
+                sizes = len(call.heads), 0, 1.0  # weights alone
+            places[place] = PlaceLayout(tuple(layers), call.heads, *sizes)
     return places
 
 
@@ -43,17 +46,23 @@ def check_rebuildable(forward: RecordedForward, model: PreTrainedModel) -> None:
     """Make sure that query and key are all it takes to rebuild the weights.
 
     Raises:
-        UserError: there is a position bias, a mask beyond padding and causality, or a scaling of each layer's own.
+        UserError: there are weights alone, a position bias, a mask beyond padding and causality, a scaling of each
+            layer's own, or scores that are capped or share their softmax with another place.
     """
     name = type(model).__name__
     for (place, layer), call in forward.calls.items():
+        if not isinstance(call, AttentionCall):
+            raise UserError(f"{name} gives its attention weights alone: keep weights instead of qk")
+        if call.softcap is not None or call.elsewhere is not None:
+            raise UserError(f"{name}, {place}: queries and keys do not tell the weights: keep weights instead of qk")
         if call.position_bias is not None:
             raise UserError(f"{name} adds a position bias to its scores: keep weights instead of qk")
         is_plain = call.mask is None or (isinstance(call.mask, torch.Tensor) and call.mask.ndim == 2)
         is_causal = call.causal and call.causal_offset == 0
         if not is_plain or (is_causal != (place == "decoder") and call.query.shape[2] > 1):
             raise UserError(f"{name}, {place} layer {layer}: the mask says more than padding and order: keep weights")
-        if call.scaling != forward.calls[place, forward.layers(place)[0]].scaling:
+        first = forward.calls[place, forward.layers(place)[0]]
+        if not isinstance(first, AttentionCall) or call.scaling != first.scaling:
             raise UserError(f"{name} scales the scores of each layer in another way: keep weights instead of qk")
 
 
@@ -72,8 +81,9 @@ def pack(forward: RecordedForward, lengths: Lengths, layout: Layout) -> Columns:
         if layout.keep == "weights":
             columns[place] = _trim([call.attention_weights().half() for call in calls], rows, keys)
         elif layout.keep == "qk":
-            columns[f"{place}_query"] = _trim([call.query.float() for call in calls], rows)
-            columns[f"{place}_key"] = _trim([call.key.float() for call in calls], keys)
+            vectors = [call for call in calls if isinstance(call, AttentionCall)]
+            columns[f"{place}_query"] = _trim([call.query.float() for call in vectors], rows)
+            columns[f"{place}_key"] = _trim([call.key.float() for call in vectors], keys)
         else:
             columns |= _strongest(place, calls, rows, keys, layout.top)
     return columns
@@ -100,7 +110,7 @@ def largest_error(forward: RecordedForward, lengths: Lengths, layout: Layout) ->
 
 
 def _strongest(
-    place: str, calls: Sequence[AttentionCall], rows: Sequence[int], keys: Sequence[int], top: int
+    place: str, calls: Sequence[AttentionCall | GivenWeights], rows: Sequence[int], keys: Sequence[int], top: int
 ) -> Columns:
     """Keep the largest weights of each row, where they stand, and the sum of the others."""
     values, indices, rests = [], [], []
@@ -112,7 +122,8 @@ def _strongest(
         found = weights.masked_fill(padding[:, None, None], -1).topk(min(top, weights.shape[-1]))  # (B,H,T,k)
         values.append(found.values.half())
         indices.append(found.indices.to(torch.int32))
-        rests.append((1 - found.values.clamp(min=0).sum(dim=-1, keepdim=True)).clamp(min=0).half())
+        whole = weights.sum(dim=-1, keepdim=True)  # less than 1 where one softmax serves two places
+        rests.append((whole - found.values.clamp(min=0).sum(dim=-1, keepdim=True)).clamp(min=0).half())
     kept = [min(top, length) for length in keys]
     return {
         place: _trim(values, rows, kept),

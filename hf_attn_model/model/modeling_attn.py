@@ -206,7 +206,7 @@ class AttnForConditionalGeneration(ResizableVocabularies, GenerationMixin):
         r_drop = kwargs.pop("r_drop", 0.0)
         if labels is not None:
             use_cache = False
-            check_ids("labels", labels, self, ignored=-100)
+            check_ids("labels", labels, self.model.decoder, ignored=-100)
             if decoder_input_ids is None and decoder_inputs_embeds is None:
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
 

@@ -57,8 +57,8 @@ class Recipe:
         add_tokens: texts that become one token each, such as `>>spa<<`.
         freeze: patterns of the parameters that stay as they are, such as `model.encoder.*`.
         lora: fields of `peft.LoraConfig`, such as `r: 8`: small matrices are trained beside the frozen weights.
-        model: fields of `AttnConfig`, but for those in `effects.OWNED_MODEL`; with `init_from` those alone that change no
-            weights.
+        model: fields of `AttnConfig`, but for those in `effects.OWNED_MODEL`; with `init_from` those alone that change
+            no weights.
         training: fields of `transformers.Seq2SeqTrainingArguments`, but for those in `effects.OWNED`.
     """
 

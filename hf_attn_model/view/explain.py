@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..attention.places import check_place, place_of
+from ..attention.modules import attention_modules, returns_weights
+from ..attention.places import check_place
 from ..attention.sentence import SentenceMaps
 from ..attention.teacher_forcing import sentence_maps, teacher_forced_pass
 from ..attention.tokenized import tokenize_with_words
@@ -16,6 +17,8 @@ from ..errors import UserError
 from ..translation.search import translate
 from .tables import show_token
 from .walkthrough import Walkthrough
+
+PARTS = ("q_proj", "k_proj", "v_proj", "out_proj", "num_heads")  # of an attention module that can be explained
 
 
 def explain(
@@ -80,13 +83,15 @@ def explain(
 
 def _find_attention(model: PreTrainedModel, place: str, layer: int, head: int) -> Any:
     """Find the attention module of a place and layer: one with q_proj, k_proj, v_proj, out_proj and num_heads."""
-    modules = [
-        (where[1], module)
-        for path, module in model.named_modules()
-        if (where := place_of(path)) and where[0] == place and hasattr(module, "q_proj")
+    modules: list[tuple[int, Any]] = [
+        (dict(there)[place], module)
+        for module, there in attention_modules(model).items()
+        if place in dict(there) and all(hasattr(module, part) for part in PARTS) and not returns_weights(module)
     ]
     if not modules:
-        raise UserError(f"{type(model).__name__} has no {place} attention with a q_proj; explain cannot look inside")
+        raise UserError(
+            f"{type(model).__name__} has no {place} attention with {', '.join(PARTS)}; explain cannot look inside"
+        )
     found = dict(modules).get(layer)
     if found is None:
         raise UserError(f"the {place} has layers 0 to {len(modules) - 1}, not {layer}")

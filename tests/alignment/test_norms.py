@@ -6,7 +6,7 @@ import torch
 from families import build
 
 from hf_attn_model.alignment.cross_attention import head_products, norms, output_projections
-from hf_attn_model.attention.places import place_of
+from hf_attn_model.attention.modules import attention_modules
 from hf_attn_model.attention.record import record_attention
 from hf_attn_model.errors import UserError
 
@@ -33,9 +33,7 @@ def carried_by_hand(module, states, head):
 
 @torch.no_grad()
 def test_norms_are_lengths_of_weighted_sums(model):
-    modules = {
-        place_of(path)[1]: m for path, m in model.named_modules() if path.endswith(("encoder_attn", "EncDecAttention"))
-    }
+    modules = {layer: m for m, ((place, layer),) in attention_modules(model).items() if place == "cross"}
     outputs = {}
     for layer, module in modules.items():
         module.register_forward_hook(lambda module, args, output, layer=layer: outputs.update({layer: output[0]}))

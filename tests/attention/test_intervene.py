@@ -20,7 +20,8 @@ from transformers import (
 )
 
 from hf_attn_model.attention.intervene import intervene
-from hf_attn_model.attention.places import PLACES, place_of
+from hf_attn_model.attention.modules import attention_modules
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.attention.record import record_attention
 from hf_attn_model.errors import UserError
 
@@ -74,13 +75,9 @@ def forced(batch):
     return batch | {"decoder_input_ids": torch.randint(3, V, (B, T))}
 
 
-def attention_modules(model):
+def modules_by_place(model):
     """For each (place, layer) the attention module."""
-    found = {}
-    for path, module in model.named_modules():
-        if place_of(path) and any(hasattr(module, name) for name in ("q_proj", "q")):
-            found[place_of(path)] = module
-    return found
+    return {place: module for module, (place,) in attention_modules(model).items()}
 
 
 def logits(model, batch):
@@ -90,7 +87,7 @@ def logits(model, batch):
 
 def set_weights_by_hand(model, place, monkeypatch):
     """Let eager attention average over what `HEAD` of `place` may see, each key with the same weight."""
-    chosen = attention_modules(model)[place]
+    chosen = modules_by_place(model)[place]
 
     def attend(module, query, key, value, attention_mask, scaling=None, position_bias=None, **kwargs):
         groups = query.shape[1] // key.shape[1]
@@ -132,7 +129,7 @@ def test_removed_equals_zeroed_columns_of_the_output_projection(family, implemen
     model, batch = build(family).double(), forced(make_batch())
     model.set_attn_implementation(implementation)
     zeroed = copy.deepcopy(model)
-    attention = attention_modules(zeroed)[place, LAYER]
+    attention = modules_by_place(zeroed)[place, LAYER]
     output = next(getattr(attention, name) for name in ("out_proj", "o", "o_proj") if hasattr(attention, name))
     heads = {"ours": 3 if place == "encoder" else 5, "t5gemma": 4}.get(family, 3)
     with torch.no_grad():
@@ -149,7 +146,7 @@ def test_the_other_heads_of_the_module_compute_the_same_bits(how, implementation
     model, batch = build("ours"), forced(make_batch())
     model.set_attn_implementation(implementation)
     contexts = []
-    attention = attention_modules(model)["cross", LAYER]
+    attention = modules_by_place(model)["cross", LAYER]
     attention.out_proj.register_forward_pre_hook(lambda module, args: contexts.append(args[0].unflatten(-1, (5, -1))))
     logits(model, batch)
     with intervene(model, [("cross", LAYER, HEAD)], how):
@@ -209,7 +206,7 @@ def test_gradients_flow_around_a_changed_head():
         model.zero_grad()
         with intervene(model, [("cross", LAYER, HEAD)], how):
             model(**batch).logits.sum().backward()
-        attention = attention_modules(model)["cross", LAYER]
+        attention = modules_by_place(model)["cross", LAYER]
         queries, values = (layer.weight.grad.unflatten(0, (5, -1)) for layer in (attention.q_proj, attention.v_proj))
         assert not queries[HEAD].any()
         assert queries[HEAD - 1].any()
@@ -268,7 +265,7 @@ def test_wrong_choices_are_told(heads, mode, message):
 
 def test_what_cannot_be_changed_is_refused():
     gpt = GPT2Model(GPT2Config(n_embd=12, n_layer=1, n_head=3, vocab_size=V))
-    with pytest.raises(UserError, match="GPT2Model has no encoder layer 0"), intervene(gpt, [("encoder", 0, 0)]):
+    with pytest.raises(UserError, match="GPT2Model has no encoder and decoder"), intervene(gpt, [("encoder", 0, 0)]):
         pass
     model = build("marian")
     with pytest.raises(UserError, match="attention sinks"), intervene(model, [("encoder", 0, 0)]):

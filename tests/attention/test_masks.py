@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hf_attn_model.attention.record import MaskFolder
+from hf_attn_model.attention.masks import MaskFolder
 from hf_attn_model.attention.steps import AttentionCall
 
 B, H, T, S, K = 2, 3, 5, 7, 11
@@ -65,7 +65,7 @@ def test_any_other_mask_stays_as_it_is(mask):
 
 def test_a_mask_is_looked_at_once(monkeypatch):
     looks = []
-    monkeypatch.setattr("hf_attn_model.attention.record._fold", lambda mask: looks.append(1))
+    monkeypatch.setattr("hf_attn_model.attention.masks._fold", lambda mask: looks.append(1))
     folder = MaskFolder()
     for _ in range(3):
         folder.fold(make_call(CAUSAL))

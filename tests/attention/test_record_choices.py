@@ -6,7 +6,7 @@ from families import B, build, eager_weights, make_batch
 from transformers import AttentionInterface, GPT2Config, GPT2Model
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from hf_attn_model.attention.places import PLACES, place_of
+from hf_attn_model.attention.places import PLACES
 from hf_attn_model.attention.record import record_attention
 from hf_attn_model.errors import UserError
 
@@ -91,9 +91,9 @@ def test_what_cannot_be_recorded_is_refused():
     gpt = GPT2Model(GPT2Config(n_embd=12, n_layer=1, n_head=3, vocab_size=37))
     with pytest.raises(UserError, match="GPT2Model has no encoder and decoder"), record_attention(gpt):
         pass
-    batch, marian, model = make_batch("right"), build("marian"), build("ours")
-    with pytest.raises(UserError, match="softcap"), record_attention(marian):
-        marian(**batch, softcap=5.0)
+    model, batch = build("ours"), make_batch("right")
+    with pytest.raises(UserError, match="attention sinks"), record_attention(model):
+        model(**batch, s_aux=torch.zeros(3))
     AttentionInterface.register("maskless", ALL_ATTENTION_FUNCTIONS["sdpa"])
     model.config._attn_implementation = "maskless"
     with pytest.raises(UserError, match="'maskless' has no mask function"), record_attention(model):
@@ -111,19 +111,3 @@ def test_wrong_indices_name_what_there_is():
     with pytest.raises(IndexError, match=r"head 2 was not recorded; there are \[0, 1\]"):
         record[0].cross[0, 2]
     torch.testing.assert_close(record[-1].encoder[0].query, record[1].encoder[0].query)
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("model.encoder.layers.3.self_attn", ("encoder", 3)),
-        ("model.decoder.layers.2.self_attn", ("decoder", 2)),
-        ("decoder.layers.11.encoder_attn", ("cross", 11)),
-        ("decoder.block.5.layer.1.EncDecAttention", ("cross", 5)),
-        ("decoder.bert.layer.0.crossattention", ("cross", 0)),
-        ("model.encoder", None),
-        ("lm_head", None),
-    ],
-)
-def test_place_of(path, expected):
-    assert place_of(path) == expected

@@ -164,8 +164,9 @@ def test_a_forced_pass_sees_what_the_search_saw(model, tokenizer, num_beams):
 
 
 def test_a_model_without_a_start_mark_is_refused(model, tokenizer):
-    model.config.decoder_start_token_id = model.generation_config.decoder_start_token_id = None
-    with pytest.raises(UserError, match="has no decoder_start_token_id"):
+    for config in (model.config, model.generation_config):
+        config.decoder_start_token_id = config.bos_token_id = None
+    with pytest.raises(UserError, match="has no decoder_start_token_id and no bos_token_id"):
         teacher_forced_attention(model, tokenizer, SOURCES, TARGETS)
 
 

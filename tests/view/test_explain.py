@@ -212,7 +212,7 @@ def test_other_models_are_explained_too(tokenizer):
     expected = marian.model.encoder(**tokenizer(SOURCE, return_tensors="pt"), output_attentions=False)
     assert f"vectors ({expected.last_hidden_state.shape[1]}, 12)" in text
     t5 = T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), d_model=12, num_layers=1, num_heads=3, d_kv=5))
-    with pytest.raises(UserError, match="T5ForConditionalGeneration has no encoder attention with a q_proj"):
+    with pytest.raises(UserError, match="T5ForConditionalGeneration has no encoder attention with q_proj"):
         explain(t5, tokenizer, SOURCE, "ball")
 
 

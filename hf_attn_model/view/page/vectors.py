@@ -89,7 +89,10 @@ def inspect_pairs(
     sides = tokenize_with_words(tokenizer, sources), read_targets(tokenizer, targets)
     forward = teacher_forced_pass(model, *sides, names=names, keep=("query", "key", "value"))
     return [
-        InspectedSentence(maps, {place: _of_steps(getattr(forward[i], place), place) for place in PLACES})
+        InspectedSentence(
+            maps,
+            {place: _of_steps(getattr(forward[i], place), place) for place in PLACES if forward.tells_vectors(place)},
+        )
         for i, maps in enumerate(sentence_maps(forward, *sides, names))
     ]
 

@@ -11,8 +11,8 @@ The end mark `</s>` is a row and a column of its own, and so is the start mark. 
 called `query key value scores masked_scores attention_weights context`, here and in files; what is exported
 are the `attention_weights`: after the softmax and before dropout.
 
-Reading order: `places` -> `modules` -> `interface` -> `steps` -> `masks` -> `record` -> `recorded`; `edges`, `tokenized` ->
-`teacher_forcing` -> `sentence` -> `words`; `intervene`.
+Reading order: `places` -> `modules` -> `interface` -> `steps` -> `masks` -> `record` -> `recorded`; `edges`,
+`tokenized` -> `teacher_forcing` -> `sentence` -> `words`; `intervene`.
 """
 
 from .intervene import intervene

@@ -69,7 +69,7 @@ def teacher_forced_attention(
     return sentence_maps(forward, source, target, names)
 
 
-def name_pairs(sources: Sequence[str] | torch.Tensor, targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
+def name_pairs(sources: Sequence[Any] | torch.Tensor, targets: Sequence[Any], ids: Sequence[str] | None) -> list[str]:
     """Name sentence pairs: as given, else by their position. Raises `UserError` where the lists differ in length."""
     names = [str(i) for i in range(len(sources))] if ids is None else list(ids)
     if not len(sources) == len(targets) == len(names):
@@ -145,7 +145,8 @@ def teacher_forced_pass(
             ]
         except ValueError as error:
             raise UserError(f"{type(model).__name__} does not run on these inputs: {error}") from error
-    is_wrong = (~states.isfinite().all(dim=-1) & target_mask.bool().to(states.device)).any(dim=-1)  # (B,T,D) -> (B)
+    states = outputs[0]  # (B,T,D)
+    is_wrong = (~states.isfinite().all(dim=-1) & target_mask.bool().to(states.device)).any(dim=-1)  # (B)
     if is_wrong.any():  # whatever is no number on the way here stays none
         first = int(is_wrong.nonzero()[0])
         text = targets[first].text if isinstance(sources, Mapping) else sources[first].text

@@ -53,5 +53,8 @@ def test_mistakes_of_the_verb_are_told(translator_folder, words, message, refuse
     assert message in refused("ablate", translator_folder, *words)
 
 
-def test_a_model_without_a_recipe_needs_a_corpus(tmp_path, refused):
-    assert "give --source-lang" in refused("ablate", tmp_path, "--heads", "cross:0:0")
+def test_a_model_without_a_recipe_needs_languages_and_a_corpus(translator, refused):
+    (translator / "recipe.yaml").unlink()
+    assert "give --source-lang" in refused("ablate", translator, "--heads", "cross:0:0")
+    languages = ("--source-lang", "en", "--target-lang", "de")
+    assert "give --corpus" in refused("ablate", translator, "--heads", "cross:0:0", *languages)

@@ -140,9 +140,7 @@ def teacher_forced_pass(
     recording = record_attention(body, places=places, layers=layers, heads=heads, keep=keep)
     with _evaluation_mode(model), recording as record:
         try:
-            states = body(**inputs, decoder_input_ids=target_ids, decoder_attention_mask=target_mask, use_cache=False)[
-                0
-            ]
+            outputs = body(**inputs, decoder_input_ids=target_ids, decoder_attention_mask=target_mask, use_cache=False)
         except ValueError as error:
             raise UserError(f"{type(model).__name__} does not run on these inputs: {error}") from error
     states = outputs[0]  # (B,T,D)

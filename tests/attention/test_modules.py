@@ -202,6 +202,36 @@ def test_weights_after_dropout_are_refused():
         model.train()(**batch)
 
 
+def test_an_encoder_that_attends_among_fewer_positions_than_it_hands_on_is_refused():
+    model, batch = build("bart"), make_batch("right")
+    layer = model.model.encoder.layers[1]
+    by_halves = layer.self_attn.forward
+
+    def attend(hidden_states, attention_mask=None, **options):  # two windows, as if they were sentences
+        windows = torch.cat([hidden_states[:, :4], hidden_states[:, 3:]])
+        output = by_halves(windows, attention_mask=None)[0]
+        return torch.cat([output[:B], output[B:, 1:]], dim=1), None
+
+    layer.self_attn.forward = attend
+    refused = pytest.raises(UserError, match="encoder layer 1 has maps of 4 by 4 positions, where 7 are handed on")
+    with refused, record_attention(model):
+        model(**batch)
+    with record_attention(model, places=["cross"]) as record:
+        model(**batch)
+    assert record.forwards[0].layers("cross") == [0, 1, 2]
+
+
+def test_no_head_is_uniform_under_a_mask_that_adds_to_the_scores():
+    kind = "CanaryForConditionalGeneration"
+    model = build_foreign(kind)
+    batch = make_foreign_batch(kind, model, None) | make_target(kind, model, None)
+    refused = pytest.raises(UserError, match="ParakeetEncoderAttention adds to its scores within the mask")
+    with refused, intervene(model, [("encoder", 0, 0)]):
+        model(**batch)
+    with intervene(model, [("encoder", 0, 0)], mode="zero"):
+        model(**batch)
+
+
 def test_one_stack_is_no_translator():
     gpt = GPT2Model(GPT2Config(n_embd=12, n_layer=1, n_head=3, vocab_size=37))
     with pytest.raises(UserError, match="GPT2Model has no encoder and decoder to record: it is one stack of layers"):

@@ -1,12 +1,13 @@
 """What cannot go through a model, told in a user's words: texts that are none, ids it does not know, no numbers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel
 
 from ..errors import UserError
+from .modules import stacks_of
 
 SHOWN = 40  # characters of a sentence that is named
 
@@ -36,11 +37,9 @@ def check_ids(model: PreTrainedModel, name: str, ids: Sequence[int], *, is_targe
         model: any model; one that does not say how large its vocabulary is takes all.
         name: of the sentence.
         ids: of its tokens.
-        is_target: look at the vocabulary of the target side, where it has one of its own.
+        is_target: look at the vocabulary of the decoder, which may be one of its own.
     """
-    size = getattr(model.config, "vocab_size", None)
-    if is_target:
-        size = getattr(model.config, "decoder_vocab_size", None) or size
+    size = _vocabulary_size(model, "decoder" if is_target else "encoder")
     if not ids:
         raise UserError(f"{name} has no tokens, not even an end mark")
     if wrong := [i for i in ids if not 0 <= i < (size or i + 1)]:
@@ -48,6 +47,15 @@ def check_ids(model: PreTrainedModel, name: str, ids: Sequence[int], *, is_targe
             f"{name} has the token id {wrong[0]}, but the model knows 0 to {(size or 1) - 1}: "
             "its tokenizer is of another model"
         )
+
+
+def _vocabulary_size(model: PreTrainedModel, stack: str) -> int | None:
+    """Count the word vectors of a stack; `None` where it does not tell, as one that reads sound or images."""
+    try:
+        embeddings: Any = cast(PreTrainedModel, stacks_of(model)[stack]).get_input_embeddings()
+        return len(embeddings.weight)
+    except (AttributeError, NotImplementedError):
+        return None
 
 
 def not_finite(model: PreTrainedModel, name: str, text: str) -> UserError:

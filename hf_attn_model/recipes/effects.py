@@ -11,6 +11,7 @@ HERE_ALONE = "a training writes to its folder alone: hf-attn push sends the mode
 LOSS_ALONE = "an evaluation computes the dev loss, and dev BLEU by itself"
 BY_TOKENS = "batches are made by length, to max_tokens"
 NO_LIGER = "there are no Liger kernels for this model"
+ONE_VOCABULARY = "one vocabulary is learnt for both languages"
 OWNED = {
     "output_dir": "give --out",
     "resume_from_checkpoint": "give --resume",
@@ -49,6 +50,7 @@ OWNED = {
 BY_TOKENIZER = "the tokenizer decides"
 OWNED_MODEL = {
     "vocab_size": "set vocab_size",
+    **dict.fromkeys(("decoder_vocab_size", "share_encoder_decoder_embeddings"), ONE_VOCABULARY),
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), BY_TOKENIZER),
     "is_encoder_decoder": "every model here is one",
     "use_cache": "set training.use_cache",

@@ -14,7 +14,7 @@ from ..model import AttnConfig
 from ..secrets import ADVICE, redact, secrets_in
 from .effects import OWNED, OWNED_MODEL, overruled
 from .limits import wrong_values
-from .values import read_as, shown
+from .values import NOTHING, read_as, shown
 from .yaml_text import MOST_LEVELS, read_yaml, write_yaml
 
 RECIPES = Path(__file__).parent
@@ -155,7 +155,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         typed.update(_leaves(value, key))
     if secret := next(secrets_in(settings), None):
         raise UserError(f"{where}: {secret} holds a secret, and a recipe goes wherever its model goes: {ADVICE}")
-    if settings.get("init_from") is not None:
+    if settings.get("init_from", "") not in NOTHING:
         _leave_to_base(settings, typed, where)
     for group, (_, owned) in GROUPS.items():
         for name in settings.get(group) or ():

@@ -91,9 +91,9 @@ def test_what_cannot_be_recorded_is_refused():
     gpt = GPT2Model(GPT2Config(n_embd=12, n_layer=1, n_head=3, vocab_size=37))
     with pytest.raises(UserError, match="GPT2Model has no encoder and decoder"), record_attention(gpt):
         pass
-    model, batch = build("ours"), make_batch("right")
-    with pytest.raises(UserError, match="attention sinks"), record_attention(model):
-        model(**batch, s_aux=torch.zeros(3))
+    model, marian, batch = build("ours"), build("marian"), make_batch("right")
+    with pytest.raises(UserError, match="attention sinks"), record_attention(marian):
+        marian(**batch, s_aux=torch.zeros(3))
     AttentionInterface.register("maskless", ALL_ATTENTION_FUNCTIONS["sdpa"])
     model.config._attn_implementation = "maskless"
     with pytest.raises(UserError, match="'maskless' has no mask function"), record_attention(model):

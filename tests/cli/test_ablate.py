@@ -6,15 +6,18 @@ import pytest
 
 from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.alignment_config import AlignmentConfig
+from hf_attn_model.translation.search import Translation
 
 
 @pytest.mark.parametrize("how", [["--mode", "zero"], ["--how", "remove"], ["--mode=remove"]])
 def test_the_verb_prints_a_table_and_writes_all_numbers(translator_folder, tmp_path, hf_attn, monkeypatch, how):
     out, translated = tmp_path / "effects.json", []
-    monkeypatch.setattr(
-        "hf_attn_model.study.ablation.translate",
-        lambda model, tokenizer, sentences, **options: translated.append(len(sentences)) or ["eins zwei"] * 3,
-    )
+
+    def search(model, tokenizer, sentences, **options):
+        translated.append(len(sentences))
+        return [Translation(tokenizer("eins zwei")["input_ids"], False)] * 3
+
+    monkeypatch.setattr("hf_attn_model.study.ablation.search", search)
     options = ["--heads", "all", "--sentences", 3, "--num-beams", 1, "--out", out]
     _, printed, error = hf_attn("ablate", translator_folder, *how, *options)
     assert "Translating 3 sentences with" in error

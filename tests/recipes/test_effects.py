@@ -31,7 +31,7 @@ HEARD_MODEL = {  # of AttnConfig
     *("d_model", "head_dim", "encoder_layers", "decoder_layers", "encoder_attention_heads"),
     *("decoder_attention_heads", "encoder_ffn_dim", "decoder_ffn_dim", "activation_function", "norm_position"),
     *("dropout", "attention_dropout", "activation_dropout", "position_embedding", "max_position_embeddings"),
-    *("scale_embedding", "tie_word_embeddings"),
+    *("scale_embedding", "tie_word_embeddings", "position_offset", "normalize_embedding", "logits_bias"),
 }
 
 

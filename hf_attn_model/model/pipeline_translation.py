@@ -63,7 +63,7 @@ class TranslationPipeline(Pipeline):
 
         Raises:
             TypeError: an input is no text.
-            ValueError: a text has more tokens than the model has positions, or holds a lone surrogate; or the model
+            ValueError: a text has more tokens than the model has positions, or half a surrogate pair; or the model
                 computes NaN or infinity for it.
         """
         if isinstance(inputs, list) and not inputs:
@@ -163,8 +163,8 @@ class TranslationPipeline(Pipeline):
             and their `token_log_probabilities` (T), which add up to it.
 
         Raises:
-            ValueError: the lists differ in length, a text has more tokens than the model has positions or holds a lone
-                surrogate, or the model computes NaN or infinity for a pair.
+            ValueError: the lists differ in length, a text has more tokens than the model has positions or half a
+                surrogate pair, or the model computes NaN or infinity for a pair.
         """
         if isinstance(source, str) and isinstance(target, str):
             return self._score_batch([source], [target])[0]
@@ -199,7 +199,7 @@ class TranslationPipeline(Pipeline):
             try:
                 text.encode()
             except UnicodeEncodeError as error:
-                raise ValueError(f"{text[:40]!r}...: character {error.start + 1} is a lone surrogate") from None
+                raise ValueError(f"{text[:40]!r} has half a surrogate pair at character {error.start}") from None
         side = {"text_target" if is_target else "text": texts}
         encoding = self.tokenizer(**side, padding=True, padding_side="right", return_tensors="pt")
         limit = getattr(self.model.config, "max_position_embeddings", None)

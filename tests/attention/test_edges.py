@@ -27,9 +27,9 @@ def side(*ids):
 
 def test_half_a_character_is_refused_by_name_and_place():
     check_texts([WHOLE, "", "\0"], ["one", "two", "three"])
-    with pytest.raises(UserError, match=r"two: character 1 is half of one \(U\+D83D, a lone surrogate\)"):
+    with pytest.raises(UserError, match="two has half a surrogate pair at character 0"):
         check_texts(["a", HALVES[1]], ["one", "two"])
-    with pytest.raises(UserError, match=r"one: character 3 is half of one \(U\+DE00"):
+    with pytest.raises(UserError, match="one has half a surrogate pair at character 2"):
         check_texts([HALVES[2]], ["one"])
     with pytest.raises(UserError, match="line 4 must be a text, got NoneType"):
         check_texts([None], ["line 4"])
@@ -37,7 +37,7 @@ def test_half_a_character_is_refused_by_name_and_place():
 
 def test_no_tokenizer_meets_half_a_character(tokenizer):
     assert tokenize_with_words(tokenizer, [HALVES[0]])[0].text == WHOLE
-    with pytest.raises(UserError, match="text 2: character 1"):
+    with pytest.raises(UserError, match="text 2 has half a surrogate pair at character 0"):
         tokenize_with_words(tokenizer, ["a", HALVES[1]])
 
 

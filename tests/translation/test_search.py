@@ -127,10 +127,13 @@ def test_a_beam_is_one_to_a_thousand_wide(translator):
 
 
 def test_what_is_no_text_is_refused_by_line(translator):
-    for wrong, what in (("two \ud800", "line 12: character 5 is half of one"), (None, "line 12 must be a text")):
+    for wrong, what in (
+        ("two \ud800", "line 12 has half a surrogate pair at character 4"),
+        (None, "line 12 must be a text"),
+    ):
         with pytest.raises(UserError, match=what):
             translate(*translator, ["one", wrong], first_line=11)
-    with pytest.raises(UserError, match="the sentence: character 1 is half of one"):
+    with pytest.raises(UserError, match="the sentence has half a surrogate pair at character 0"):
         best_translations(*translator, "\ud800", 1)
 
 

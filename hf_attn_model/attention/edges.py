@@ -13,10 +13,9 @@ SHOWN = 40  # characters of a sentence that is named
 
 
 def check_texts(texts: Sequence[Any], names: Sequence[str]) -> None:
-    """Raise `UserError` for the first item that is no text, or holds half a character.
+    """Raise `UserError` for the first item that is no text, or has half a surrogate pair.
 
-    Half a character is a surrogate without its partner: it stands in no valid UTF-8, but `"\\ud83d"` in a JSON file may
-    be one.
+    Half a surrogate pair stands in no valid UTF-8, but `"\\ud83d"` in JSON is one.
     """
     for name, text in zip(names, texts, strict=True):
         if not isinstance(text, str):
@@ -24,10 +23,7 @@ def check_texts(texts: Sequence[Any], names: Sequence[str]) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            code = f"U+{ord(text[error.start]):04X}"
-            raise UserError(
-                f"{name}: character {error.start + 1} is half of one ({code}, a lone surrogate): write it anew"
-            ) from None
+            raise UserError(f"{name} has half a surrogate pair at character {error.start}") from None
 
 
 def check_ids(model: PreTrainedModel, name: str, ids: Sequence[int], *, is_target: bool = False) -> None:

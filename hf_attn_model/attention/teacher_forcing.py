@@ -88,7 +88,8 @@ def read_targets(
     if words is not None:
         raise UserError("hypotheses have the words of their own text: give no target_words")
     for number, target in enumerate(targets, start=1):
-        if isinstance(target, str) or not all(isinstance(token, Integral) and int(token) >= 0 for token in target):
+        is_list = isinstance(target, Iterable) and not isinstance(target, str)
+        if not is_list or not all(isinstance(token, Integral) and int(token) >= 0 for token in target):
             raise UserError(f"target {number}: give texts alone, or token ids alone, whole numbers from 0 on")
     return read_hypotheses(tokenizer, cast(Sequence[Sequence[int]], targets))
 

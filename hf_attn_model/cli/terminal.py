@@ -27,7 +27,10 @@ def is_terminal() -> bool:
 
 
 def quiet_libraries() -> None:
-    """Keep off the terminal what libraries say of a normal run. Whatever they say of a mistake is left as it is."""
+    """Keep off the terminal what libraries say of a normal run. Whatever they say of a mistake is left as it is.
+
+    What the rooms of this package have to say of it becomes a line.
+    """
     from huggingface_hub.utils import enable_progress_bars
     from transformers.utils import logging as transformers_logging
 
@@ -40,6 +43,9 @@ def quiet_libraries() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(each, _Silence) for each in logger.filters):
             logger.addFilter(_Silence(beginnings))
+    ours = logging.getLogger("hf_attn_model")
+    if not any(isinstance(each, _Line) for each in ours.handlers):
+        ours.addHandler(_Line())
 
 
 class _Silence(logging.Filter):
@@ -51,6 +57,13 @@ class _Silence(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith(self.beginnings)
+
+
+class _Line(logging.Handler):
+    """Says what a room logged, such as how many translations reached their limit."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        announce(f"hf-attn: {record.getMessage()}")
 
 
 def open_checkpoint(name: str) -> "Checkpoint":

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessorList, Pipeline, StoppingCriteriaList
 
-from .generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
+from .decoding import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, find_written, longest_translation
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class TranslationPipeline(Pipeline):
 
         Raises:
             TypeError: an input is no text.
-            ValueError: a text has more tokens than the model has positions, or holds a lone surrogate; the model
+            ValueError: a text has more tokens than the model has positions, or half a surrogate pair; the model
                 computes NaN or infinity for it; or it has no such language, or has many and was not told which.
         """
         if isinstance(inputs, tuple):
@@ -166,12 +166,20 @@ class TranslationPipeline(Pipeline):
         """
         is_blank = input_tensors.pop("is_blank")
         source_ids, source_mask = input_tensors["input_ids"], input_tensors["attention_mask"]
-        limits = None
-        if not LENGTH_PARAMETERS & generate_kwargs.keys():
-            limits = [self._longest_translation(length) for length in source_mask.sum(dim=1).tolist()]
+        has_limits = not LENGTH_PARAMETERS & generate_kwargs.keys()  # of its own
+        limits = [self._longest_translation(length) for length in source_mask.sum(dim=1).tolist()]
+        of_model = self.model.generation_config.forced_eos_token_id
+        forced = generate_kwargs.get("forced_eos_token_id", of_model) if has_limits else None
+        processors = LogitsProcessorList([RefuseNonFinite(len(limits)), *generate_kwargs.pop("logits_processor", [])])
+        criteria = StoppingCriteriaList(generate_kwargs.pop("stopping_criteria", []))
+        if has_limits:
+            criteria.append(OwnLimits(limits))
+            generate_kwargs["max_length"] = max(limits)
+        if forced is not None:
+            processors.append(ForcedEnds(limits, forced))
         try:
             hypotheses = self.model.generate(
-                **input_tensors, **self._with_limits(limits, len(source_ids), generate_kwargs)
+                **input_tensors, **generate_kwargs, logits_processor=processors, stopping_criteria=criteria
             )
         except NonFiniteLogits as error:
             raise ValueError(f"{self._beginning(source_ids[error.sentence])}: {error}") from None
@@ -180,11 +188,11 @@ class TranslationPipeline(Pipeline):
 
         count = hypotheses.shape[0] // source_ids.shape[0]
         hypotheses[is_blank.repeat_interleave(count), 1:] = self._end_marks()[0]
-        written = self._written(hypotheses[:, 1:])
-        if limits is not None:  # what stands behind was filled up
-            room = torch.tensor(limits, device=written.device).repeat_interleave(count)[:, None] - 1
-            written &= torch.arange(written.shape[1], device=written.device) < room
-            self._warn_of_limits(source_ids, (written & self._is_end(hypotheses[:, 1:])).any(dim=1)[::count])
+        written, is_cut = find_written(
+            hypotheses[:, 1:], self._end_marks(), limits if has_limits else None, forced is not None
+        )
+        for ids in source_ids[is_cut[::count]]:
+            logger.warning(f"{self._beginning(ids)}: its translation reached its limit")
         outputs = {
             "source_ids": source_ids,
             "source_mask": source_mask,
@@ -238,8 +246,8 @@ class TranslationPipeline(Pipeline):
             and their `token_log_probabilities` (T), which add up to it.
 
         Raises:
-            ValueError: the lists differ in length, or a text has more tokens than the model has positions, or holds a
-                lone surrogate.
+            ValueError: the lists differ in length, a text has more tokens than the model has positions or half a
+                surrogate pair, or the model computes NaN or infinity for a pair.
         """
         if isinstance(source, str) and isinstance(target, str):
             return self._score_batch([source], [target])[0]
@@ -257,6 +265,8 @@ class TranslationPipeline(Pipeline):
         inputs = {name: tensor.to(self.device) for name, tensor in {**source, "labels": target["input_ids"]}.items()}
         log_probabilities = self.model(**inputs).logits.float().log_softmax(dim=-1).cpu()  # (B,T,V)
         chosen = log_probabilities.gather(-1, target["input_ids"][..., None])[..., 0]  # (B,T,V) -> (B,T)
+        if (wrong := (chosen.isnan() & mask).any(dim=1)).any():
+            raise ValueError(f"{sources[int(wrong.nonzero()[0])][:40]!r}: the model computes NaN or infinity")
         return [
             {
                 "log_probability": float(chosen[b, mask[b]].sum()),
@@ -279,7 +289,7 @@ class TranslationPipeline(Pipeline):
             try:
                 text.encode()
             except UnicodeEncodeError as error:
-                raise ValueError(f"{text[:40]!r}...: character {error.start + 1} is a lone surrogate") from None
+                raise ValueError(f"{text[:40]!r} has half a surrogate pair at character {error.start}") from None
         side = {"text_target" if is_target else "text": texts}
         limit = getattr(self.model.config, "max_position_embeddings", None)
         cut = (
@@ -297,24 +307,6 @@ class TranslationPipeline(Pipeline):
         """Bound the tokens of a translation, start mark included."""
         positions = getattr(self.model.config, "max_position_embeddings", None)
         return longest_translation(source_length, positions, self.model.generation_config.max_length)
-
-    def _with_limits(self, limits: list[int] | None, sentences: int, generate_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Add the limits of B sentences, unless the user has others, to the parameters of `generate`."""
-        processors = LogitsProcessorList([RefuseNonFinite(sentences), *generate_kwargs.get("logits_processor", [])])
-        criteria = StoppingCriteriaList(generate_kwargs.get("stopping_criteria", []))
-        more: dict[str, Any] = {"logits_processor": processors, "stopping_criteria": criteria}
-        if limits is not None:
-            criteria.append(OwnLimits(limits))
-            of_model = self.model.generation_config.forced_eos_token_id
-            if (forced := generate_kwargs.get("forced_eos_token_id", of_model)) is not None:
-                processors.append(ForcedEnds(limits, forced))
-            more["max_length"] = max(limits)
-        return generate_kwargs | more
-
-    def _warn_of_limits(self, source_ids: torch.Tensor, has_end: torch.Tensor) -> None:
-        """Name the sources (B,S) whose best translation has no end mark."""
-        for ids in source_ids[~has_end]:
-            logger.warning(f"{self._beginning(ids)}: its translation reached its limit")
 
     def _beginning(self, source_ids: torch.Tensor) -> str:
         text = self.tokenizer.decode(source_ids, skip_special_tokens=True)
@@ -341,14 +333,6 @@ class TranslationPipeline(Pipeline):
             "cross": outputs.cross_attentions,
         }
         return {place: torch.stack(weights, dim=1).float() for place, weights in layers.items()}
-
-    def _written(self, ids: torch.Tensor) -> torch.Tensor:
-        """Mark what belongs to a translation, up to the first end mark: (...,T) -> (...,T) bool."""
-        is_end = self._is_end(ids).int()
-        return is_end.cumsum(dim=-1) - is_end == 0
-
-    def _is_end(self, ids: torch.Tensor) -> torch.Tensor:
-        return torch.isin(ids, torch.tensor(self._end_marks(), device=ids.device))
 
     def _end_marks(self) -> list[int]:
         end = self.model.generation_config.eos_token_id

@@ -14,7 +14,14 @@ from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokeniz
 
 from ..attention.edges import check_ids, check_texts, not_finite
 from ..errors import UserError
-from ..model.generation import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
+from ..model.decoding import (
+    ForcedEnds,
+    NonFiniteLogits,
+    OwnLimits,
+    RefuseNonFinite,
+    find_written,
+    longest_translation,
+)
 from ..recipes.limits import MOST_BEAMS
 from ..text.multilingual import check_search, decode_targets, encode_source
 
@@ -243,9 +250,11 @@ def _search_batch(
             logits_processor=processors,
             remove_invalid_values=False,  # they are refused
         )
-    ends = _end_ids(model, tokenizer)
-    rows = zip(outputs[:, 1:].tolist(), (limit for limit in limits for _ in range(count)), strict=True)
-    return [_read(ids[: limit - 1], limit, ends, forced is not None) for ids, limit in rows]
+    hypotheses = outputs[:, 1:].cpu()
+    is_written, is_cut = find_written(hypotheses, _end_ids(model, tokenizer), limits, forced is not None)
+    lengths = is_written.sum(dim=-1).tolist()
+    rows = zip(hypotheses.tolist(), lengths, is_cut.tolist(), strict=True)
+    return [Translation(ids[:length], cut) for ids, length, cut in rows]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -255,11 +264,3 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[
     ends = generation.eos_token_id
     found = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
     return found - {None}
-
-
-def _read(ids: list[int], limit: int, ends: set[int], is_forced: bool) -> Translation:
-    """Cut a hypothesis behind its end mark: a beam search fills up with more of them, or with padding."""
-    end = next((position for position, token in enumerate(ids) if token in ends), None)
-    if end is None:
-        return Translation(ids, is_cut=True)
-    return Translation(ids[: end + 1], is_cut=is_forced and end + 2 == limit)  # the mark was forced, the start counts

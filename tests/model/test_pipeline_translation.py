@@ -1,12 +1,24 @@
 """The translation pipeline against `translate`, `generate`, `force` and a brute-force sum of log-probabilities."""
 
+import copy
 import json
 import logging
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import MarianConfig, MarianMTModel, pipeline
+from families import build
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    MarianConfig,
+    MarianMTModel,
+    MaxLengthCriteria,
+    StoppingCriteriaList,
+    pipeline,
+)
 
 from hf_attn_model.attention.teacher_forcing import teacher_forced_attention
 from hf_attn_model.model import AttnConfig
@@ -21,14 +33,24 @@ def translator(translator_folder):
     return pipeline("translation", str(translator_folder), pipeline_class=TranslationPipeline)
 
 
+@pytest.fixture
+def new_modules(monkeypatch, tmp_path):
+    """Let the code of checkpoints be copied anew, as in another process."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "transformers_modules"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not Path(path, "transformers_modules").is_dir()])
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "transformers_modules"]:
+        del sys.modules[name]
+
+
 def texts(records):
     return [record["translation_text"] for record in records]
 
 
-def test_the_task_needs_no_registration_where_remote_code_is_trusted(
-    translator, translator_folder, monkeypatch, tmp_path
-):
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path))
+@pytest.mark.usefixtures("new_modules")
+def test_the_task_needs_no_registration_where_remote_code_is_trusted(translator, translator_folder, monkeypatch):
     monkeypatch.delattr(AttnConfig, "custom_pipelines")  # as where the package is not imported
     loaded = pipeline("translation", str(translator_folder), trust_remote_code=True)
     assert type(loaded).__name__ == "TranslationPipeline"
@@ -181,8 +203,8 @@ def test_mistakes_are_told(translator):
         translator.score("one", ["eins"])
 
 
-def test_a_saved_pipeline_keeps_its_code_and_loads_again(translator, tmp_path, monkeypatch):
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+@pytest.mark.usefixtures("new_modules")
+def test_a_saved_pipeline_keeps_its_code_and_loads_again(translator, tmp_path):
     translator.save_pretrained(tmp_path / "saved")
     loaded = pipeline("translation", str(tmp_path / "saved"), trust_remote_code=True)
     assert loaded(SENTENCES) == translator(SENTENCES)
@@ -205,3 +227,76 @@ def test_marian_is_translated_and_shown_too(translator):
     assert len(steps.cross_attentions) > 1
     for t, layers in enumerate(steps.cross_attentions):
         torch.testing.assert_close(shown[:, :, t], torch.cat(layers)[:, :, 0], atol=1e-6, rtol=0)
+
+
+def test_a_translation_has_its_own_limit_whatever_it_is_translated_with(translator, caplog):
+    tokenizer = translator.tokenizer
+    torch.manual_seed(5)
+    model = build("marian", vocab_size=len(tokenizer))
+    model.generation_config.update(forced_eos_token_id=None, max_length=37)
+    endless = TranslationPipeline(model=model, tokenizer=tokenizer)
+    sentences = ["one", "", "seven six five four three"]
+    for forced in (None, tokenizer.eos_token_id):
+        for num_beams in (1, 3):
+            search = {"num_beams": num_beams, "forced_eos_token_id": forced}
+            caplog.clear()
+            found = endless(sentences, batch_size=3, return_attention=True, **search)
+            for sentence, record in zip(sentences, found, strict=True):
+                assert record["decoder"].shape[-1] == record["cross"].shape[-2] == len(record["target_tokens"])
+                if not sentence:
+                    assert record["target_tokens"] == ["</s>"]
+                    continue
+                source = tokenizer(sentence, return_tensors="pt")
+                limit = min(2 * source["input_ids"].shape[1] + 11, 37)
+                ids = model.generate(**source, **search, max_length=limit)[0, 1:]
+                assert record["target_tokens"] == tokenizer.convert_ids_to_tokens(ids.tolist())
+                assert len(record["target_tokens"]) == limit - 1
+            assert caplog.messages == [
+                f"{sentence!r}: its translation reached its limit" for sentence in sentences[::2]
+            ]
+    caplog.clear()
+    assert len(endless(["one"], return_attention=True, max_new_tokens=3)[0]["target_tokens"]) == 3
+    assert "limit" not in caplog.text, "a limit of the user's own is no surprise"
+
+
+def test_what_is_handed_on_has_no_tail(translator):
+    search = {"num_beams": 5, "num_return_sequences": 5, "return_attention": True}
+    (records,) = translator(["one two three"], **search)
+    lengths = {len(record["target_tokens"]) for record in records}
+    assert len(lengths) > 1, "else nothing is filled up"
+    source = translator.tokenizer("one two three", return_tensors="pt")
+    raw = translator.model.generate(**source, num_beams=5, num_return_sequences=5)
+    assert any(row.eq(1).sum() > 1 for row in raw), "transformers fills up with end marks, as pad has the id 0"
+    for record in records:
+        assert record["target_tokens"].index("</s>") == len(record["target_tokens"]) - 1
+
+
+def test_no_numbers_and_no_characters_are_told_with_the_text(translator):
+    broken = TranslationPipeline(model=copy.deepcopy(translator.model), tokenizer=translator.tokenizer)
+    with torch.no_grad():
+        broken.model.model.decoder.layers[1].fc1.weight[3, 5] = torch.nan
+    for search in ({"num_beams": 1}, {"num_beams": 3}, {"max_new_tokens": 5}):
+        with pytest.raises(
+            ValueError, match=r"^'two one': sentence 0 of the batch: the model computes NaN or infinity"
+        ):
+            broken(["two one", "six"], batch_size=2, **search)
+    with pytest.raises(ValueError, match=r"^'six': the model computes NaN or infinity"):
+        broken.score("six", "sechs")
+    for call in (translator, lambda text: translator.score(text, "eins"), lambda text: translator.score("one", text)):
+        with pytest.raises(ValueError, match="has half a surrogate pair at character 4"):
+            call("two \ud83d")
+
+
+def test_processors_and_criteria_of_a_users_own_are_kept(translator):
+    class Three(LogitsProcessor):
+        def __call__(self, input_ids, scores):
+            return torch.full_like(scores, -torch.inf).index_fill(1, torch.tensor([3]), 0.0)
+
+    found = translator(
+        ["one"],
+        num_beams=1,
+        return_attention=True,
+        logits_processor=LogitsProcessorList([Three()]),
+        stopping_criteria=StoppingCriteriaList([MaxLengthCriteria(5)]),
+    )
+    assert found[0]["target_tokens"] == translator.tokenizer.convert_ids_to_tokens([3]) * 4

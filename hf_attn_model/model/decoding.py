@@ -5,7 +5,7 @@ Shapes: B sentences, R rows of the search (of each sentence its beams or samples
 tokens so far, the start mark included, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
@@ -80,6 +80,31 @@ class RefuseNonFinite(LogitsProcessor):
         return scores
 
 
-def _of_rows(numbers: torch.Tensor, input_ids: torch.Tensor) -> torch.Tensor:
+def find_written(
+    ids: torch.Tensor, ends: Iterable[int], limits: Sequence[int] | None, is_forced: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tell what a search wrote from what it is filled up with: end marks, where padding has the id 0, or padding.
+
+    Args:
+        ids: hypotheses (R,T) of B sentences, without start marks.
+        ends: the marks that end one.
+        limits: see `OwnLimits`; `None` where they are not the sentences' own.
+        is_forced: whether the last token was forced to be an end mark.
+
+    Returns:
+        what was written, up to the first end mark, (R,T) bool; and which came to their limit, (R) bool: they may end
+        too early, or repeat themselves.
+    """
+    is_end = torch.isin(ids, torch.tensor([*ends], dtype=ids.dtype, device=ids.device))
+    is_written = is_end.cumsum(dim=-1) - is_end.long() == 0  # (R,T)
+    if limits is None:
+        return is_written, torch.zeros_like(ids[:, 0], dtype=torch.bool)
+    room = _of_rows(torch.tensor(limits), ids) - 1  # the start mark takes one
+    is_written &= torch.arange(ids.shape[1], device=ids.device) < room[:, None]
+    is_full = is_written.sum(dim=-1) == room
+    return is_written, is_full if is_forced else is_full & ~(is_written & is_end).any(dim=-1)
+
+
+def _of_rows(numbers: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Give each row its sentence's number: (B) -> (R)."""
-    return numbers.to(input_ids.device).repeat_interleave(len(input_ids) // len(numbers))
+    return numbers.to(rows.device).repeat_interleave(len(rows) // len(numbers))

@@ -32,11 +32,14 @@ def begun(body, *arguments):
     (is_ready, ready), (is_over, over) = os.pipe(), os.pipe()
 
     def wait():
-        os.close(over)
         os.write(ready, b"!")
         os.read(is_over, 1)
 
-    child = fork(body, *arguments, wait)
+    def call():
+        os.close(over)
+        body(*arguments, wait)
+
+    child = fork(call)
     os.close(is_over)
     os.close(ready)
     try:

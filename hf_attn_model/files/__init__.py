@@ -6,12 +6,13 @@ Reading order: `reading`; `processes` -> `locks` -> `writing`.
 from .locks import LOCK, locked
 from .processes import UNFINISHED
 from .reading import digest, read_json, reading, reason, within
-from .writing import holds_something, is_scratch, new_folder, replacing, write_json, write_text, writing
+from .writing import filling, holds_something, is_scratch, new_folder, replacing, write_json, write_text, writing
 
 __all__ = [
     "LOCK",
     "UNFINISHED",
     "digest",
+    "filling",
     "holds_something",
     "is_scratch",
     "locked",

@@ -107,6 +107,34 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
+@contextmanager
+def filling(folder: str | os.PathLike) -> Iterator[Path]:
+    """Give an empty folder to fill, whose files move into another one, each whole, when the context ends.
+
+    Args:
+        folder: where to, made if need be; what lies there is replaced where names are the same, and else stays.
+
+    Raises:
+        UserError: a file cannot be written; after any exception nothing has moved.
+    """
+    folder = Path(folder)
+    unfinished = unfinished_name(folder / "files")
+    try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder / "files")
+            unfinished.mkdir()
+            yield unfinished
+            files = sorted(unfinished.iterdir())
+            for file in files:
+                _sync(file)
+            for file in files:
+                os.replace(file, folder / file.name)
+        _sync_folder(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file whole, in UTF-8 with line feeds. Raises `UserError` where that cannot be."""
     with replacing(path) as unfinished:

@@ -1,6 +1,5 @@
 """Checkpoints of one training -> one model whose weights are their mean, loadable as any of them."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..errors import UserError
-from ..files import new_folder, write_json
+from ..files import new_folder, read_json, reading, within, write_json
 from ..recipes.recipe import RECIPE_FILE
 from . import provenance
 from .callbacks.manifest import MANIFEST_FILE
@@ -79,19 +78,16 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
         out: a new or empty folder.
 
     Raises:
-        UserError: fewer than two checkpoints, or a folder without one; checkpoints of different models; or a folder
-            `out` that holds something.
+        UserError: fewer than two checkpoints, or a folder without one; checkpoints of different models; a folder `out`
+            that holds something, or that another process is about to make.
     """
     checkpoints, out = [Path(folder) for folder in folders], Path(out)
     if len({checkpoint.resolve() for checkpoint in checkpoints}) < max(2, len(checkpoints)):
         raise UserError("give at least two checkpoints, each once; or a run with --last or --best")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty: choose another --out")
-    shards = [_weight_files(checkpoint) for checkpoint in checkpoints]
-    stored = [StoredWeights(files) for files in shards]
-    _check_alike(checkpoints, stored)
-
     with new_folder(out) as unfinished:
+        shards = [_weight_files(checkpoint) for checkpoint in checkpoints]
+        stored = [StoredWeights(files) for files in shards]
+        _check_alike(checkpoints, stored)
         for shard in shards[0]:
             tensors = {name: mean(stored, name) for name in StoredWeights([shard]).readers}
             save_file(tensors, unfinished / shard.name, {"format": "pt"})
@@ -104,7 +100,7 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
 
 
 def choose_checkpoints(run: str | Path, *, last: int | None = None, best: int | None = None) -> list[Path]:
-    """Find checkpoints in the folder of a training: the last ones, newest first, or the best ones, best first.
+    """Find complete checkpoints in the folder of a training: the last ones, newest first, or the best, best first.
 
     Best are those of the lowest `eval_loss` in the history that the newest checkpoint holds. Give one of the numbers.
 
@@ -116,18 +112,21 @@ def choose_checkpoints(run: str | Path, *, last: int | None = None, best: int | 
         for path in sorted(Path(run).glob(f"{PREFIX_CHECKPOINT_DIR}-*"))
         if (match := re.fullmatch(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)", path.name))
     }
+    if Path(run, MANIFEST_FILE).is_file():  # the last file of each of its checkpoints
+        found = {step: path for step, path in found.items() if (path / MANIFEST_FILE).is_file()}
     number = last if best is None else best
     if number is None or number < 2:
         raise UserError(f"--last and --best take a number from 2 on, got {number}")
     if len(found) < number:
         hint = f"train with training.save_total_limit={number}, or ask for fewer"
-        raise UserError(f"{run} holds {len(found)} checkpoints, fewer than {number}: {hint}")
+        raise UserError(f"{run} holds {len(found)} complete checkpoints, fewer than {number}: {hint}")
     if best is None:
         return [found[step] for step in sorted(found, reverse=True)[:number]]
     state_file = found[max(found)] / TRAINER_STATE_NAME
     if not state_file.is_file():
         raise UserError(f"there is no {state_file}, which says how good each checkpoint is: take the last ones")
-    measured = history_of(json.loads(state_file.read_text("utf-8"))["log_history"], "eval_loss")
+    with reading(state_file):
+        measured = history_of(read_json(state_file)["log_history"], "eval_loss")
     if missing := sorted(found.keys() - measured.keys()):
         raise UserError(f"{found[missing[0]]} was not evaluated, so that the best are not known: take the last ones")
     return [found[step] for step in best_steps({step: measured[step] for step in found}, number)]
@@ -151,7 +150,8 @@ def _weight_files(checkpoint: Path) -> list[Path]:
         raise UserError(f"{checkpoint} is no checkpoint: there is no {CONFIG_NAME}{hint}")
     index = checkpoint / SAFE_WEIGHTS_INDEX_NAME
     if index.is_file():
-        return [checkpoint / name for name in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))]
+        with reading(index):
+            return [within(checkpoint, name) for name in sorted(set(read_json(index)["weight_map"].values()))]
     if not (checkpoint / SAFE_WEIGHTS_NAME).is_file():
         raise UserError(f"{checkpoint} has no {SAFE_WEIGHTS_NAME}: load and save_pretrained it once")
     return [checkpoint / SAFE_WEIGHTS_NAME]
@@ -174,7 +174,7 @@ def _check_alike(checkpoints: Sequence[Path], stored: Sequence[StoredWeights]) -
 
 
 def _config(checkpoint: Path) -> dict[str, Any]:
-    config = json.loads((checkpoint / CONFIG_NAME).read_text("utf-8"))
+    config = read_json(checkpoint / CONFIG_NAME)
     return {name: value for name, value in config.items() if name not in MAY_DIFFER}
 
 

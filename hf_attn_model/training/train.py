@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from ..errors import UserError
-from ..files import LOCK, locked
+from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
@@ -117,7 +117,7 @@ def _train(
 def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     """Refuse to mix two trainings, or a training with anything else, in one folder."""
     if not resume:
-        if any(path.name != LOCK for path in out.iterdir()):
+        if holds_something(out):
             raise UserError(f"{out} is not empty: choose another --out, or go on with --resume")
         return
     earlier = recipe_of(out)

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel, Seq2SeqTrainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
+from ..files import filling, writing
 from .backend import ComputeBackend, use_backend
 from .callbacks.divergence import DivergenceCallback
 from .callbacks.ema import EMACallback
@@ -80,6 +81,17 @@ class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
             whole: Any = self.model if model is None else model
             self.optimizer = muon_for(whole, self.args, self.get_decay_parameter_names(whole))
         return super().create_optimizer(model)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save model and tokenizer, each file whole or not at all."""
+        folder: Any = output_dir or self.args.output_dir
+        with filling(folder) if self.args.should_save else nullcontext(folder) as unfinished:
+            super().save_model(str(unfinished), _internal_call)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Save a checkpoint. Raises `UserError` where the disk is full."""
+        with writing(str(self.args.output_dir), "; make room, and go on with --resume"):
+            super()._save_checkpoint(*args, **kwargs)
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Train, unless the checkpoint that was resumed is the last of its training."""

@@ -1,12 +1,30 @@
-"""What stands around the steps of a training, one callback to a file."""
+"""What stands around the steps of a training, one callback to a file.
 
-from .attention import AttentionCallback
-from .average import AverageCallback
-from .divergence import DivergenceCallback
-from .early_stopping import ResumableEarlyStopping
-from .ema import EMACallback
-from .manifest import Manifest
-from .progress import TrainingProgress
+The names below are loaded when they are asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .attention import AttentionCallback
+    from .average import AverageCallback
+    from .divergence import DivergenceCallback
+    from .early_stopping import ResumableEarlyStopping
+    from .ema import EMACallback
+    from .manifest import Manifest
+    from .progress import TrainingProgress
+
+_HOMES = {
+    "attention": ("AttentionCallback",),
+    "average": ("AverageCallback",),
+    "divergence": ("DivergenceCallback",),
+    "early_stopping": ("ResumableEarlyStopping",),
+    "ema": ("EMACallback",),
+    "manifest": ("Manifest",),
+    "progress": ("TrainingProgress",),
+}
 
 __all__ = [
     "AttentionCallback",
@@ -17,3 +35,5 @@ __all__ = [
     "ResumableEarlyStopping",
     "TrainingProgress",
 ]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -2,9 +2,14 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # see `_moved`
+    Loader = MetaPathFinder = object
 
 AUTO, OURS = "transformers.models.auto", f"{__package__}.model"
 _executing: set[str] = set()  # modules of `REGISTRATIONS` in the middle of their own import

@@ -6,11 +6,22 @@ Reading order: `reading`; `processes` -> `locks` -> `writing`.
 from .locks import LOCK, locked
 from .processes import UNFINISHED
 from .reading import digest, read_json, reading, reason, within
-from .writing import filling, holds_something, is_scratch, new_folder, replacing, write_json, write_text, writing
+from .writing import (
+    check_writable,
+    filling,
+    holds_something,
+    is_scratch,
+    new_folder,
+    replacing,
+    write_json,
+    write_text,
+    writing,
+)
 
 __all__ = [
     "LOCK",
     "UNFINISHED",
+    "check_writable",
     "digest",
     "filling",
     "holds_something",

@@ -146,6 +146,18 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def check_writable(path: str | os.PathLike) -> None:
+    """Raise `UserError` where a file could not be written: before long work."""
+    target = Path(os.path.realpath(path))
+    unfinished = unfinished_name(target)
+    with writing(path):
+        if target.exists() and not target.is_file():
+            raise UserError(f"cannot write {path}: it is no file")
+        if target.parent.is_dir():  # else it will be made
+            unfinished.touch()
+            unfinished.unlink()
+
+
 def holds_something(folder: str | os.PathLike) -> bool:
     """Tell whether a folder holds anything but a lock and what writers have left unfinished."""
     return any(not is_scratch(path.name) for path in Path(folder).iterdir())

@@ -32,14 +32,6 @@ def holder_of(folder):
     return json.loads((folder / LOCK).read_text())
 
 
-@pytest.fixture
-def open_path():
-    """A folder that every user may look into."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
 @pytest.fixture(params=["links", *map(os.strerror, NO_LINKS)])
 def links(request, monkeypatch):
     """File systems with hard links, and without."""

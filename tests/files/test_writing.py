@@ -8,13 +8,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from forks import begun, fork, largest_file, status_of
+from forks import begun, drop_rights, fork, largest_file, status_of
 from PIL import Image
 from safetensors.torch import save_file
 from small_exports import make_translator
 
 from hf_attn_model.errors import UserError
-from hf_attn_model.files import LOCK, UNFINISHED, new_folder, replacing, write_json, write_text, writing
+from hf_attn_model.files import (
+    LOCK,
+    UNFINISHED,
+    check_writable,
+    filling,
+    new_folder,
+    replacing,
+    write_json,
+    write_text,
+    writing,
+)
 
 
 def names(folder):
@@ -147,6 +157,45 @@ def test_what_is_no_file_is_left_alone(tmp_path, kind):
         pytest.fail("told before any work")
     assert path.lstat() == before
     assert not Path(os.devnull).is_file()
+
+
+def test_what_could_not_be_written_is_told_before_long_work(open_path):
+    (open_path / "closed").mkdir(mode=0o555)
+    (open_path / "file").write_text("old")
+
+    def look():
+        drop_rights()
+        with pytest.raises(UserError, match=r"cannot write .*closed/new: Permission denied"):
+            check_writable(open_path / "closed" / "new")
+
+    assert status_of(fork(look)) == 0
+    with pytest.raises(UserError, match=r"cannot write .*closed: it is no file"):
+        check_writable(open_path / "closed")
+    for name in ("file", "new", "made/on/the/way"):
+        check_writable(open_path / name)
+    assert names(open_path) == ["closed", "file"]
+    assert (open_path / "file").read_text() == "old"
+
+
+def test_files_move_into_a_folder_each_whole(tmp_path):
+    folder = tmp_path / "model"
+
+    def fill(text, error=None):
+        with filling(folder) as unfinished:
+            (unfinished / "config").write_text(text)
+            (unfinished / "weights").write_text(text)
+            assert any(name.endswith(UNFINISHED) for name in names(folder))
+            if error is not None:
+                raise error
+
+    fill("old")
+    (folder / "log").write_text("of a training")
+    for error in (KeyboardInterrupt(), UserError("too long")):
+        with pytest.raises(type(error)):
+            fill("half", error)
+    assert [(folder / name).read_text() for name in names(folder)] == ["old", "of a training", "old"]
+    fill("new")
+    assert [(folder / name).read_text() for name in names(folder)] == ["new", "of a training", "new"]
 
 
 def test_behind_a_link_lies_what_is_replaced(tmp_path):

@@ -18,10 +18,9 @@ PLACE_MARKS = {
     "conformance": "ecosystem",
     "docs": "train",
     "ecosystem": "ecosystem",
-    "test_export_failures": "ecosystem",  # launchers
+    "faults": "faults",
     "test_generation": "ecosystem",  # every search of transformers
     "test_compatibility": "train",
-    "test_files": "ecosystem",  # processes of their own, as in the next two
     "test_process": "ecosystem",
     "test_public_face": "ecosystem",
     "test_packaging": "ecosystem",  # wheels

@@ -2,8 +2,10 @@
 
 import os
 import resource
+import tempfile
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def fork(body, *arguments):
@@ -66,3 +68,11 @@ def drop_rights():
     """Be somebody who may not write everywhere, as root may."""
     if os.geteuid() == 0:
         os.setresuid(65534, 65534, 65534)
+
+
+@contextmanager
+def open_folder():
+    """A folder that every user may look into, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

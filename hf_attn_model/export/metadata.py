@@ -52,7 +52,8 @@ class Shard:
     def from_json(cls, facts: Any) -> "Shard":
         """Read what a note or the metadata say. Raises `ValueError` for what can be no shard."""
         _check_fields(facts, SHARD_FIELDS, "shard.")
-        return cls(**{name: facts[name] for name in SHARD_FIELDS})
+        _check_names(facts, {*SHARD_FIELDS})
+        return cls(**facts)
 
     def is_whole(self, folder: Folder) -> bool:
         """Read the shard through, and tell whether it is what was written."""
@@ -140,6 +141,7 @@ def finished_shards(folder: Folder, metadata: Mapping[str, Any]) -> list[Shard]:
 def _check(metadata: Mapping[str, Any]) -> None:
     """Raise `ValueError` for metadata that nothing could be read with."""
     _check_fields(metadata, FIELDS, "")
+    _check_names(metadata, {*FIELDS, "format", "version", "corpus", "conventions"})
     _check_fields(metadata["settings"], SETTINGS, "settings.")
     for place, facts in metadata["places"].items():
         _expect(place in PLACES, f"there is no place {_shown(place)}")
@@ -162,6 +164,12 @@ def _check_fields(facts: Any, fields: "Fields", within: str) -> None:
         _expect(name in facts, f"there is no {within}{name}")
         if not is_right(facts[name]):
             raise ValueError(f"{within}{name} is {_shown(facts[name])}")
+
+
+def _check_names(facts: Mapping[str, Any], known: set[str]) -> None:
+    """Raise `ValueError` for a name that means nothing: it may have been that of the checksum."""
+    for name in facts.keys() - known:
+        raise ValueError(f"nothing is called {_shown(name)}")
 
 
 def _expect(is_so: Any, else_say: str) -> None:

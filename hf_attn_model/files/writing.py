@@ -4,6 +4,7 @@ A file is written under another name in the same folder, brought to the disk, an
 whatever ends the process, finds the old file or the new one.
 """
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,8 @@ from ..errors import UserError
 from .locks import LOCK, holding
 from .processes import UNFINISHED, remove_leftovers, unfinished_name
 from .reading import reason
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -32,15 +35,25 @@ def writing(path: str | os.PathLike, advice: str = "") -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if isinstance(error, OSError):
-            why = reason(error)
-        elif refused := re.search(r"\(os error (\d+)\)", str(error)):  # safetensors, tokenizers
-            why = os.strerror(int(refused[1]))
-        elif isinstance(error, RuntimeError) and "inline_container" in str(error):  # torch.save
-            why = "its end cannot be written; is the disk full?"
-        else:
+        if (why := _refusal(error)) is None:
             raise
         raise UserError(f"cannot write {path}: {why}{advice}") from error
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Say why the system refused to write, if that is what the error is about."""
+    if isinstance(error, OSError):
+        return reason(error)
+    if told := re.search(r"\(os error (\d+)\)", str(error)):  # safetensors, tokenizers
+        return os.strerror(int(told[1]))
+    if isinstance(error, RuntimeError) and "inline_container" in str(error):  # torch.save
+        return "its end cannot be written; is the disk full?"
+    earlier = error.__context__
+    while earlier is not None:  # matplotlib stumbles when it tidies up after the first error
+        if isinstance(earlier, OSError) and earlier.errno in NO_ROOM:
+            return reason(earlier)
+        earlier = earlier.__context__
+    return None
 
 
 @contextmanager
@@ -108,11 +121,12 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def filling(folder: str | os.PathLike) -> Iterator[Path]:
+def filling(folder: str | os.PathLike, advice: str = "") -> Iterator[Path]:
     """Give an empty folder to fill, whose files move into another one, each whole, when the context ends.
 
     Args:
         folder: where to, made if need be; what lies there is replaced where names are the same, and else stays.
+        advice: ends the message of an error.
 
     Raises:
         UserError: a file cannot be written; after any exception nothing has moved.
@@ -120,7 +134,7 @@ def filling(folder: str | os.PathLike) -> Iterator[Path]:
     folder = Path(folder)
     unfinished = unfinished_name(folder / "files")
     try:
-        with writing(folder):
+        with writing(folder, advice):
             folder.mkdir(parents=True, exist_ok=True)
             remove_leftovers(folder / "files")
             unfinished.mkdir()

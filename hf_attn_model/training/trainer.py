@@ -19,6 +19,8 @@ from .muon import muon_for
 from .regularise import duplicate_batch, word_dropout
 from .throughput import Throughput
 
+MAKE_ROOM = "; make room, and go on with --resume"
+
 
 class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
     """Train a translator on a dataset of `input_ids` and `labels`, or on a stream of them (then give `max_steps`).
@@ -85,12 +87,12 @@ class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save model and tokenizer, each file whole or not at all."""
         folder: Any = output_dir or self.args.output_dir
-        with filling(folder) if self.args.should_save else nullcontext(folder) as unfinished:
+        with filling(folder, MAKE_ROOM) if self.args.should_save else nullcontext(folder) as unfinished:
             super().save_model(str(unfinished), _internal_call)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint. Raises `UserError` where the disk is full."""
-        with writing(str(self.args.output_dir), "; make room, and go on with --resume"):
+        with writing(str(self.args.output_dir), MAKE_ROOM):
             super()._save_checkpoint(*args, **kwargs)
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:

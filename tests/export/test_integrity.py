@@ -1,16 +1,15 @@
 """A flipped bit is one line, and so is whatever a stranger may have put into an export."""
 
-import hashlib
 import json
 import random
 import shutil
 from pathlib import Path
 
 import fsspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from damaged_exports import KEPT, arrow_of_a_stranger, assert_equal, everything, forge, read_or_refused
 from forks import begun, fork, status_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,11 +18,10 @@ from small_exports import SMALL_SHARDS, contents, export
 from hf_attn_model.cli import main
 from hf_attn_model.errors import UserError
 from hf_attn_model.export import metadata as written
+from hf_attn_model.export.folder import Folder
 from hf_attn_model.export.metadata import to_bytes
 from hf_attn_model.export.parquet import convert_to_parquet
 from hf_attn_model.export.store import open_maps
-
-KEPT = ("weights", "qk", "top-2")
 
 
 @pytest.fixture(scope="module")
@@ -44,32 +42,6 @@ def copied(exports, tmp_path, monkeypatch):
         return Path(shutil.copytree(exports / keep, tmp_path / keep, dirs_exist_ok=True))
 
     return copy
-
-
-def everything(folder):
-    """All that can be read of an export: texts, and numbers."""
-    maps = open_maps(folder)
-    repr(maps)
-    rows = [[record.id, record.source, record.target, record.source_words, record.target_tokens] for record in maps]
-    numbers = [np.asarray(record.place(place)) for record in maps for place in record.places]
-    rows += [[record.target_word_of_token, record.source_word_of_token, record.special] for record in maps]
-    return rows, numbers, maps.metadata
-
-
-def read_or_refused(folder):
-    """Read everything, or return `None` after an error in one line."""
-    try:
-        return everything(folder)
-    except UserError as error:
-        assert "\n" not in str(error)  # noqa: PT017
-        assert str(folder) in str(error)  # noqa: PT017
-
-
-def assert_equal(found, expected):
-    assert found[0] == expected[0]
-    assert found[2] == expected[2]
-    for one, other in zip(found[1], expected[1], strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("keep", KEPT)
@@ -138,15 +110,6 @@ def test_every_verb_says_one_line_that_names_the_shard(copied, tmp_path, capsys,
 # What a stranger may write: the checksums are right, as they are no signature.
 
 
-def forge(folder, facts):
-    """Write metadata, with the sizes and digests of the shards as they are."""
-    for shard in facts["shards"] if isinstance(facts.get("shards"), list) else []:
-        if isinstance(shard, dict) and (folder / str(shard.get("file"))).is_file():
-            content = (folder / shard["file"]).read_bytes()
-            shard |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / "metadata.json").write_bytes(to_bytes(facts))
-
-
 SMALL_JSON = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=7) | st.just([]) | st.just({})
 ) | st.sampled_from([-1, 2**31, 2**64, 10**30, "../maps-00000.arrow", "/etc/passwd", "top-0", "qk", [0], [0, 0], [-1]])
@@ -176,7 +139,7 @@ DROP = object()
 
 def test_metadata_of_a_stranger_is_read_or_refused(copied):
     folder = copied("qk")
-    whole = written.read_metadata(fsspec_folder(folder))
+    whole = written.read_metadata(Folder(folder))
     places = [path for path in spots(whole) if path and path[0] not in ("conventions", "corpus")]
 
     @settings(max_examples=150, deadline=None, derandomize=True)
@@ -188,12 +151,6 @@ def test_metadata_of_a_stranger_is_read_or_refused(copied):
     check()
     (folder / "metadata.json").write_bytes(to_bytes(whole))
     assert read_or_refused(folder) is not None
-
-
-def fsspec_folder(path):
-    from hf_attn_model.export.folder import Folder
-
-    return Folder(path)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -232,7 +189,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(copied, where, name):
 
 def test_notes_of_a_stranger_are_read_or_refused(copied):
     folder = copied()
-    facts = written.read_metadata(fsspec_folder(folder))
+    facts = written.read_metadata(Folder(folder))
     note = facts["shards"][1]
     begun_facts = facts | {
         "finished": False,
@@ -258,27 +215,6 @@ def test_notes_of_a_stranger_are_read_or_refused(copied):
         open_maps(folder, allow_unfinished=True)
 
 
-def arrow_of_a_stranger(folder, examples):
-    """Put wrong bytes into a shard, with digests to match, and read it."""
-    facts = written.read_metadata(fsspec_folder(folder))
-    shard = folder / "maps-00000.arrow"
-    whole = shard.read_bytes()
-    anywhere = st.integers(0, len(whole) - 8)
-    somewhere = anywhere | st.integers(0, 3000) | st.integers(len(whole) - 3000, len(whole) - 8)
-
-    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
-    @given(changes=st.lists(st.tuples(somewhere, st.binary(min_size=1, max_size=8)), min_size=1, max_size=3))
-    def check(changes):
-        content = bytearray(whole)
-        for start, new in changes:
-            content[start : start + len(new)] = new
-        shard.write_bytes(content)
-        forge(folder, json.loads(json.dumps(facts)))
-        read_or_refused(folder)
-
-    check()
-
-
 @pytest.mark.parametrize("keep", KEPT)
 def test_arrow_of_a_stranger_is_read_or_refused(copied, keep):
     assert status_of(fork(arrow_of_a_stranger, copied(keep), 60)) == 0
@@ -286,7 +222,7 @@ def test_arrow_of_a_stranger_is_read_or_refused(copied, keep):
 
 def rewrite(folder, change_columns):
     """Write the first shard anew with other columns."""
-    facts = written.read_metadata(fsspec_folder(folder))
+    facts = written.read_metadata(Folder(folder))
     shard = folder / "maps-00000.arrow"
     table = pa.ipc.open_file(shard).read_all()
     columns = change_columns({name: table[name].combine_chunks() for name in table.column_names})
@@ -328,7 +264,7 @@ def test_shards_that_contradict_the_metadata_are_refused(copied):
     with pytest.raises(UserError, match=r"maps-00000\.arrow is damaged: its columns are not those of metadata\.json"):
         open_maps(folder)[0]
     folder = copied()
-    facts = written.read_metadata(fsspec_folder(folder))
+    facts = written.read_metadata(Folder(folder))
     for number in (64, 65):
         facts["sentences"] += number - facts["shards"][0]["sentences"]
         facts["shards"][0]["sentences"] = number

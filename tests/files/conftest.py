@@ -1,12 +1,9 @@
-import tempfile
-from pathlib import Path
-
 import pytest
+from forks import open_folder
 
 
 @pytest.fixture
 def open_path():
     """A folder that every user may look into."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with open_folder() as folder:
+        yield folder

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from forks import begun, drop_rights, fork, largest_file, status_of
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import save_file
 from small_exports import make_translator
@@ -222,11 +223,20 @@ def test_here_is_a_folder_too(tmp_path, monkeypatch):
 
 
 NUMBERS = torch.arange(10_007)
+
+
+def figure():
+    figure = Figure()
+    figure.text(0.5, 0.5, "".join(map(chr, range(33, 127))))
+    return figure
+
+
 WRITERS = {  # libraries that write our files, each with errors of its own
     "Python": (lambda path: path.write_bytes(bytes(40_009)), "File too large"),
     "safetensors": (lambda path: save_file({"numbers": NUMBERS}, path), "File too large"),
     "tokenizers": (lambda path: make_translator()[1].save_pretrained(path.parent), "File too large"),
     "torch": (lambda path: torch.save(NUMBERS, path), "its end cannot be written; is the disk full?"),
+    "matplotlib": (lambda path: figure().savefig(path, format="pdf"), "File too large"),
     "pillow": (lambda path: Image.effect_noise((211, 223), 97).save(path, "PNG"), "File too large"),
 }
 
@@ -257,6 +267,19 @@ def test_what_has_nothing_to_do_with_writing_is_raised_as_it_is():
         with pytest.raises(type(error)) as caught, writing("file"):
             raise error
         assert caught.value is error
+
+
+def test_a_reader_beside_the_writer_sees_one_text_or_the_other(tmp_path):
+    path, texts = tmp_path / "file.txt", [letter * 100_003 for letter in "ab"]
+    write_text(path, texts[0])
+
+    writer = fork(lambda: [write_text(path, text) for _ in range(40) for text in texts])
+    seen = set()
+    while not os.waitpid(writer, os.WNOHANG)[0]:
+        content = path.read_text()
+        assert content in texts
+        seen.add(content[0])
+    assert seen == {"a", "b"}
 
 
 def test_threads_do_not_mix_what_they_write(tmp_path):

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo quick test test-all test-lowest docs clean
+.PHONY: demo quick test test-all test-faults test-lowest docs clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -16,18 +16,24 @@ test: .venv/test node_modules/.installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal \
+		-m "not (slow or faults)"
 
 # Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
 quick: .venv/test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal \
-		-m "not (slow or train or browser or hub or ecosystem)"
+		-m "not (slow or faults or train or browser or hub or ecosystem)"
 
-# What `test` leaves out: tests of a minute or more each.
-test-all: test docs
+# What `test` leaves out: tests of a minute or more each, and those of faults.
+test-all: test test-faults docs
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m slow
+
+# Processes are killed at any moment, disks are full, files are damaged. Small disks are mounted, which takes root; where
+# that may not be, their tests are skipped aloud.
+test-faults: .venv/test
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal -m faults -rs
 
 # The documentation as a site, into site/; a link that leads nowhere is an error.
 docs: .venv/docs
@@ -58,7 +64,7 @@ node_modules/.installed: package-lock.json
 # The tests on the lowest versions that pyproject.toml allows, in an environment of its own. Only torch is the pinned one:
 # of lower ones the package index has for Linux no build without CUDA, which would be gigabytes.
 test-lowest: .venv-lowest/test
-	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or browser)"
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or faults or browser)"
 
 .venv-lowest/test: pyproject.toml constraints.txt
 	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest

@@ -8,10 +8,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # they say something to type checkers alone, and take longer to import than all else before a signal is heard
+    Loader = MetaPathFinder = object
 
 PACKAGE = __package__
 MODULES: dict[str, tuple[str, ...]] = {  # old module: where its names are now
@@ -144,11 +148,13 @@ class _OldModule(ModuleType):
         return getattr(import_module(f"{PACKAGE}.{MODULES[leaf][0]}"), leaf)(*args, **kwargs)
 
 
-class _Finder(MetaPathFinder, Loader):
+class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, old = name.partition(".")
-        return ModuleSpec(name, self, is_package=True) if package == PACKAGE and old in MODULES else None
+        return ModuleSpec(name, _OldLoader(), is_package=True) if package == PACKAGE and old in MODULES else None
 
+
+class _OldLoader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _OldModule(spec.name)
 

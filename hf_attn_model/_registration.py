@@ -7,10 +7,14 @@ which transformers 5 has taken off: it keeps a list of what it refuses by name b
 import re
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # see `_moved`
+    Loader = MetaPathFinder = object
 
 AUTO, OURS = "transformers.models.auto", f"{__package__}.model"
 PIPELINES = "transformers.pipelines"

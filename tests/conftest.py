@@ -21,10 +21,9 @@ PLACE_MARKS = {
     "docs": "train",
     "ecosystem": "ecosystem",
     "engines": "ecosystem",  # stock classes, with tokenizers of their own
-    "test_export_failures": "ecosystem",  # launchers
+    "faults": "faults",
     "test_generation": "ecosystem",  # every search of transformers
     "test_compatibility": "train",
-    "test_files": "ecosystem",  # processes of their own, as in the next two
     "test_process": "ecosystem",
     "test_processes": "ecosystem",
     "test_public_face": "ecosystem",

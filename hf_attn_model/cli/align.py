@@ -137,11 +137,13 @@ def heads(
     from ..alignment.pairs import read_gold
     from ..alignment.selection import select_heads
     from ..checkpoint.alignment_config import ALIGNMENT_FILE
+    from ..files import check_writable
     from ..view.heads import save_heads, selection_text
     from ..view.pictures import check_format
 
     if picture:
         check_format(picture)
+        check_writable(picture)
     languages = (source_lang or checkpoint.source_lang, target_lang or checkpoint.target_lang)
     set_languages(checkpoint, *languages, are_columns=True)
     names = {"dev": gold} | ({"test": test} if test else {})
@@ -189,12 +191,14 @@ def ablate(
     checkpoint = open_checkpoint(model)
     from ..alignment.pairs import read_gold
     from ..attention.places import parse_heads
-    from ..files import write_json
+    from ..files import check_writable, write_json
     from ..study.ablation import ablate as ablate_heads
     from ..study.ablation import all_heads
     from ..text.corpora import load_corpus
     from ..view.ablations import ablation_text
 
+    if out:
+        check_writable(out)
     recipe = checkpoint.recipe
     source, target = language(source_lang, checkpoint, "source"), language(target_lang, checkpoint, "target")
     set_languages(checkpoint, source, target, are_columns=True)

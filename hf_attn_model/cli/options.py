@@ -165,11 +165,14 @@ def required(value: str | None, option: str) -> str:
 
 
 def check_new_file(file: str) -> None:
-    """Refuse, before long work, to write over a file or into a folder that is not there."""
+    """Refuse, before long work, to write over a file, or into a folder that is not there or cannot be written to."""
+    from ..files import check_writable
+
     if Path(file).exists():
         raise UserError(f"{file} exists: choose another name")
     if not Path(file).parent.is_dir():
         raise UserError(f"{file}: there is no folder {Path(file).parent}")
+    check_writable(file)
 
 
 def users_folder(checkpoint: "Checkpoint") -> Path | None:

@@ -1,7 +1,7 @@
 """Attention of a corpus as files: settings and layout (`schema`), written once and kept to (`plan`), filled, read back.
 
-Reading order: `schema` -> `plan` -> `passes` -> `fill` -> `arrow_rows` -> `shards` -> `folder`; `store` and `stored`
-read what was written, `parquet` writes it once more for other programs.
+Reading order: `schema` -> `plan` -> `passes` -> `fill` -> `arrow_rows` -> `shards` -> `metadata` -> `folder`; `store`
+and `stored` read what was written, `parquet` writes it once more for other programs.
 """
 
 from .export import export_attention

@@ -5,6 +5,7 @@ Shapes: B batch, L layers, H heads, G key heads, T queries, S keys, K head_dim.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -174,20 +175,41 @@ def to_batch(
 
 
 def read_row(batch: pa.RecordBatch, row: int, layout: Layout, special: str = "keep") -> SentenceMaps:
-    """Read one sentence; its maps stay in the memory of the batch until they are asked for."""
-    fields: dict[str, Any] = {name: batch.column(name)[row].as_py() for name in TEXTS} | {"special": special}
+    """Read one sentence; its maps stay in the memory of the batch until they are asked for.
+
+    Raises:
+        ValueError: the row, which somebody else may have written, does not say what a row says.
+    """
+    fields: dict[str, Any] = {name: batch.column(name)[row].as_py() for name in TEXTS}
+    if None in fields.values():
+        raise ValueError(f"row {row} lacks {next(name for name, value in fields.items() if value is None)}")
     for side in ("source", "target"):
-        fields[f"{side}_words"] = [Word(**word) for word in fields[f"{side}_words"]]
-    fields |= {place: read_map(batch, row, place, layout) for place in layout.places}
-    return SentenceMaps(**fields)
+        words = fields[f"{side}_words"] = [Word(**word) for word in fields[f"{side}_words"]]
+        indices = fields[f"{side}_word_of_token"]
+        if any(None in word for word in words) or None in fields[f"{side}_tokens"]:
+            raise ValueError(f"row {row}: a {side} word or token is nothing")
+        if len(indices) != len(fields[f"{side}_tokens"]):
+            raise ValueError(f"row {row}: {side} tokens and their words differ in number")
+        if not all(index is None or 0 <= index < len(words) for index in indices):
+            raise ValueError(f"row {row}: a {side} token is of a word that is not there")
+    lengths = len(fields["source_tokens"]), len(fields["target_tokens"])
+    for place in layout.places:
+        fields[place] = stored = read_map(batch, row, place, layout)
+        if stored.shape != layout.shape(place, *lengths):
+            raise ValueError(f"row {row}: {place} is {stored.shape}, its tokens say {layout.shape(place, *lengths)}")
+    return SentenceMaps(**fields, special=special)
 
 
 def read_map(batch: pa.RecordBatch, row: int, place: str, layout: Layout) -> StoredMap:
-    """Find the map of one sentence in one place."""
+    """Find the map of one sentence in one place. Raises `ValueError` where there is none of its shape."""
     shape = tuple(batch.column(f"{place}_shape")[row].as_py())
-    columns = {
-        name: batch.column(name)[row].values.to_numpy(zero_copy_only=True) for name in layout.columns(place, shape)
-    }
+    sizes = layout.columns(place, shape)
+    columns = {name: batch.column(name)[row].values.to_numpy(zero_copy_only=True) for name in sizes}
+    for name, size in sizes.items():
+        if columns[name].size != prod(size):
+            raise ValueError(f"row {row}: {name} holds {columns[name].size:,} numbers, not {prod(size):,}")
+    if (keys := columns.get(f"{place}_keys")) is not None and keys.size and keys.max() >= shape[3]:
+        raise ValueError(f"row {row}: {place} keeps a key beyond the last")
     return StoredMap(layout, place, shape, columns)
 
 

@@ -19,11 +19,11 @@ from ..attention.places import PLACES
 from ..errors import UserError
 from .fill import Filler
 from .folder import Folder
+from .metadata import finished_shards
 from .passes import Row
 from .plan import digest_of_model, finalize, open_or_create, plan_layout
 from .schema import MAX_TOKENS, SHARD_BYTES, Layout, Settings, shard_name
 from .shards import DigestedRows, writing_shard
-from .store import finished_shards
 
 LOOK_AT = 64  # sentences that decide what to keep, unless the user does, and how many make a shard
 

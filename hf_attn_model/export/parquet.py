@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from .arrow_rows import number_lists, read_map
 from .folder import Folder
+from .metadata import finished_shards
 from .plan import finalize, open_or_create
 from .schema import SHAPE, TEXTS, Layout, shard_name
 from .shards import writing_shard
-from .store import Maps, finished_shards
+from .store import Maps
 
 FACTS = ("model", "model_type", "keep", "dtype", "places", "largest_error", "bytes_per_sentence", "sentences_per_shard")
 
@@ -29,9 +30,16 @@ def convert_to_parquet(maps: Maps, out: str | os.PathLike) -> dict[str, Any]:
         what `metadata.json` says.
 
     Raises:
-        UserError: `out` is not writable or holds something else, or a shard of `maps` is missing or damaged.
+        UserError: `out` is not writable or holds something else, another process writes there, or a shard of `maps` is
+            missing or damaged.
     """
     folder = Folder(out)
+    with folder.locked():
+        return _convert(maps, folder)
+
+
+def _convert(maps: Maps, folder: Folder) -> dict[str, Any]:
+    """Write the shards into a folder that this process holds."""
     facts = {name: maps.metadata[name] for name in FACTS} | {"dtype": "float32"}
     metadata = open_or_create(folder, {**maps.metadata["settings"], "to": "parquet"}, lambda: facts)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}

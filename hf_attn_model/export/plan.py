@@ -15,10 +15,9 @@ from ..errors import UserError
 from ..files import UNFINISHED
 from .arrow_rows import check_rebuildable, find_places, largest_error
 from .folder import Folder
+from .metadata import NOTE, finished_shards, from_bytes, read_metadata, to_bytes
 from .passes import Row, cut, read_rows
 from .schema import CONVENTIONS, FORMAT, METADATA, VERSION, Layout, Settings
-from .shards import NOTE
-from .store import finished_shards, read_metadata
 
 MOST_PER_SHARD = 65_536  # sentences
 TEXT_BYTES = 40  # about what a token, its word and its letters take beside the maps
@@ -61,7 +60,7 @@ def open_or_create(
         tail = {"conventions": CONVENTIONS, "settings": settings, "sentences": 0, "shards": []}
         content = to_bytes({**head, **plan(), **tail})
         folder.write(METADATA, content)
-        return json.loads(content)
+        return from_bytes(content)
     for name, now in json.loads(json.dumps(settings)).items():
         begun = metadata["settings"].get(name)
         if begun != now:
@@ -168,11 +167,6 @@ def digest_of_model(model: PreTrainedModel) -> str:
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         sha.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).cpu().numpy())
     return sha.hexdigest()
-
-
-def to_bytes(metadata: Mapping[str, Any]) -> bytes:
-    """Write metadata as JSON."""
-    return (json.dumps(metadata, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _bytes_per_sentence(layout: Layout, sources: Sequence[int], targets: Sequence[int]) -> int:

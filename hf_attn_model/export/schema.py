@@ -126,7 +126,9 @@ class Layout:
     def from_json(cls, metadata: Mapping[str, Any]) -> "Layout":
         """Read what `to_json` wrote."""
         places = {
-            place: PlaceLayout(**{**facts, "layers": tuple(facts["layers"]), "heads": tuple(facts["heads"])})
+            place: PlaceLayout(
+                tuple(facts["layers"]), tuple(facts["heads"]), facts["key_heads"], facts["head_dim"], facts["scaling"]
+            )
             for place, facts in metadata["places"].items()
         }
         return cls(metadata["keep"], places)

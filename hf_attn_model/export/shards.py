@@ -6,46 +6,20 @@ the notes are gathered in `metadata.json` when all shards are there.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import IO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import UserError
-from ..files import reason
 from .folder import Folder
+from .metadata import Shard, note_name, to_bytes
 
 ROWS_PER_BATCH = 64  # what a reader of a remote file fetches at once
 RowType = TypeVar("RowType", bound=tuple)
-NOTE = re.compile(r"maps-\d+\.json")
 AGAIN = "finished shards are kept: run the same command again"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A finished shard.
-
-    Attributes:
-        file: its name.
-        sentences: its rows.
-        bytes: its size.
-        sha256: of its content.
-        corpus_sha256: of the sentences it was made from; see `DigestedRows`.
-    """
-
-    file: str
-    sentences: int
-    bytes: int
-    sha256: str
-    corpus_sha256: str
-
-    def is_whole(self, folder: Folder) -> bool:
-        """Read the shard through, and tell whether it is what was written."""
-        return folder.measure(self.file) == (self.bytes, self.sha256)
 
 
 class DigestedRows(Iterable[RowType]):
@@ -69,17 +43,6 @@ class DigestedRows(Iterable[RowType]):
         return self._sha.hexdigest()
 
 
-def note_name(file: str) -> str:
-    """Name the note of a shard: "data/maps-00000.parquet" -> "maps-00000.json"."""
-    return file.rpartition("/")[2].partition(".")[0] + ".json"
-
-
-def read_notes(folder: Folder) -> list[Shard]:
-    """Read the notes of all finished shards."""
-    contents = [folder.read(name) for name in folder.names() if NOTE.fullmatch(name)]
-    return [Shard(**json.loads(content)) for content in contents if content is not None]
-
-
 class ShardWriter:
     """Writes record batches into one file; see `writing_shard`."""
 
@@ -89,20 +52,17 @@ class ShardWriter:
         self.corpus_sha256 = ""
         self.file = _HashingFile(file)
         if name.endswith(".parquet"):
-            self._writer = pq.ParquetWriter(self.file, schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self.file, schema, compression="zstd", write_page_checksum=True)
         else:
             self._writer = pa.ipc.new_file(self.file, schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows. Raises `UserError` where the disk is full."""
-        try:
-            if isinstance(self._writer, pq.ParquetWriter):
-                self._writer.write_batch(batch)
-            else:
-                for start in range(0, batch.num_rows, ROWS_PER_BATCH):
-                    self._writer.write_batch(batch.slice(start, ROWS_PER_BATCH))
-        except OSError as error:
-            raise cannot_write(self.name, error) from error
+        """Append rows."""
+        if isinstance(self._writer, pq.ParquetWriter):
+            self._writer.write_batch(batch)
+        else:
+            for start in range(0, batch.num_rows, ROWS_PER_BATCH):
+                self._writer.write_batch(batch.slice(start, ROWS_PER_BATCH))
         self.sentences += batch.num_rows
 
     @property
@@ -128,24 +88,16 @@ def writing_shard(folder: Folder, name: str, schema: pa.Schema) -> Iterator[Shar
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
     """
-    try:
-        with folder.writing(name, f"; {AGAIN}") as file:
-            shard = ShardWriter(name, schema, file)
-            try:
-                yield shard
-                shard.close()
-            except BaseException:
-                shard.abandon()
-                raise
-    except OSError as error:
-        raise cannot_write(folder.locate(name), error) from error
+    with folder.writing(name, f"; {AGAIN}") as file:
+        shard = ShardWriter(name, schema, file)
+        try:
+            yield shard
+            shard.close()
+        except BaseException:
+            shard.abandon()
+            raise
     finished = Shard(name, shard.sentences, shard.bytes, shard.file.sha.hexdigest(), shard.corpus_sha256)
-    folder.write(note_name(name), (json.dumps(asdict(finished)) + "\n").encode())
-
-
-def cannot_write(path: str, error: OSError) -> UserError:
-    """Say that a shard could not be written, and what to do."""
-    return UserError(f"cannot write {path}: {reason(error)}; {AGAIN}")
+    folder.write(note_name(name), to_bytes(asdict(finished)))
 
 
 class _HashingFile:

@@ -1,6 +1,5 @@
 """The sentences of an export, read when they are asked for. See `schema` for what lies in the folder."""
 
-import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,23 +11,23 @@ import pyarrow as pa
 from ..attention.sentence import SentenceMaps
 from ..attention.shown import html_of
 from ..errors import UserError
-from ..files import reason
+from ..files import reading
 from .arrow_rows import read_row
 from .folder import Folder
-from .schema import FORMAT, METADATA, TEXTS, VERSION, Layout
-from .shards import ROWS_PER_BATCH, Shard, read_notes
+from .metadata import AGAIN, Shard, finished_shards, read_metadata
+from .schema import METADATA, TEXTS, Layout
+from .shards import ROWS_PER_BATCH
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-AGAIN = "run the same hf-attn export again to mend it"
 
 
 class Maps(Sequence[SentenceMaps]):
     """The sentences of an export: `maps[i].cross[layer, head]` is a numpy array (T,S).
 
-    A local shard is mapped into memory, of which only what is asked for is read; of a remote one, the few sentences
-    that lie around it.
+    A local shard is read through when its first sentence is asked for, once in a process, and compared with its
+    SHA-256. Then it is mapped into memory, of which only what is asked for is read. Of a remote one only the few
+    sentences around it come here: their form is checked, and the size of the shard; `verify` reads all of it.
 
     Attributes:
         folder: where they lie.
@@ -65,10 +64,12 @@ class Maps(Sequence[SentenceMaps]):
         index %= len(self)
         number = bisect_right(self._ends, index)
         if number not in self._open:
-            self._open[number] = _Reader(self.folder, self.shards[number])
+            self._open[number] = _Reader(self.folder, self.shards[number], self.layout)
+        reader = self._open[number]
         row = index - (self._ends[number - 1] if number else 0)
-        batch = self._open[number].batch(row // ROWS_PER_BATCH)
-        return read_row(batch, row % ROWS_PER_BATCH, self.layout, self.metadata["settings"]["special"])
+        batch = reader.batch(row // ROWS_PER_BATCH)
+        with reading(reader.path, f"; {AGAIN}"):
+            return read_row(batch, row % ROWS_PER_BATCH, self.layout, self.metadata["settings"]["special"])
 
     def __iter__(self) -> Iterator[SentenceMaps]:
         return (self[i] for i in range(len(self)))
@@ -95,7 +96,7 @@ class Maps(Sequence[SentenceMaps]):
 
     def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
         """Go through the record batches of a shard, as they are stored."""
-        reader = _Reader(self.folder, shard)
+        reader = _Reader(self.folder, shard, self.layout)
         return (reader.batch(number) for number in range(reader.number_of_batches))
 
     def verify(self) -> list[str]:
@@ -106,15 +107,19 @@ class Maps(Sequence[SentenceMaps]):
 class _Reader:
     """One Arrow IPC file, open for reading."""
 
-    def __init__(self, folder: Folder, shard: Shard):
+    def __init__(self, folder: Folder, shard: Shard, layout: Layout):
         self.path = folder.locate(shard.file)
-        try:
+        self._folder, self._shard = folder, shard
+        if folder.is_local:
+            shard.check_once(folder)
+        with folder.reading(shard.file, f"; {AGAIN}"):
             file = pa.memory_map(self.path) if folder.is_local else pa.PythonFile(folder.open(shard.file), "r")
             if file.size() != shard.bytes:
                 raise UserError(f"{self.path} has {file.size()} of {shard.bytes} bytes; {AGAIN}")
             self._file = pa.ipc.open_file(file)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+            if not self._file.schema.equals(layout.schema):
+                raise ValueError(f"its columns are not those of {METADATA}")
+            self._check(self._file.num_record_batches == -(-shard.sentences // ROWS_PER_BATCH))
         self.number_of_batches = self._file.num_record_batches
         self._last: tuple[int, pa.RecordBatch] | None = None
 
@@ -122,11 +127,16 @@ class _Reader:
         """Read a record batch, of which the last one stays at hand."""
         last = self._last
         if last is None or last[0] != number:
-            try:
-                self._last = last = number, self._file.get_batch(number)
-            except (OSError, pa.ArrowException) as error:
-                raise UserError(f"cannot read {self.path}: {_why(error)}; {AGAIN}") from error
+            with self._folder.reading(self._shard.file, f"; {AGAIN}"):
+                batch = self._file.get_batch(number)
+                batch.validate(full=True)
+                self._check(batch.num_rows == min(ROWS_PER_BATCH, self._shard.sentences - number * ROWS_PER_BATCH))
+            self._last = last = number, batch
         return last[1]
+
+    def _check(self, is_so: bool) -> None:
+        if not is_so:
+            raise ValueError(f"it does not hold {self._shard.sentences:,} sentences")
 
 
 def open_maps(url: str | os.PathLike, *, allow_unfinished: bool = False) -> Maps:
@@ -157,36 +167,3 @@ def open_maps(url: str | os.PathLike, *, allow_unfinished: bool = False) -> Maps
     if allow_unfinished:
         shards = [shard for shard in shards if shard.is_whole(folder)]
     return Maps(folder, metadata, shards)
-
-
-def finished_shards(folder: Folder, metadata: dict) -> list[Shard]:
-    """List the shards which the metadata and, in an unfinished export, notes tell of."""
-    shards = {facts["file"]: Shard(**facts) for facts in metadata["shards"]}
-    shards |= {shard.file: shard for shard in read_notes(folder)}
-    return [shards[file] for file in sorted(shards, key=lambda file: (len(file), file))]
-
-
-def read_metadata(folder: Folder) -> dict | None:
-    """Read `metadata.json`; `None` where there is none. Raises `UserError` for one that is not an export's."""
-    path = folder.locate(METADATA)
-    try:
-        content = folder.read(METADATA)
-        metadata = None if content is None else json.loads(content)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {reason(error)}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); export again into another folder") from error
-    if metadata is None:
-        return None
-    keys = {"version", "settings", "places", "keep", "finished", "shards"}
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or not keys <= metadata.keys():
-        raise UserError(f"{path} does not describe attention maps; give the folder that an export wrote")
-    if metadata["version"] != VERSION:
-        raise UserError(
-            f"{folder} has format version {metadata['version']}, this program reads {VERSION}; export again"
-        )
-    return metadata
-
-
-def _why(error: Exception) -> str:
-    return reason(error) if isinstance(error, OSError) else str(error)

@@ -6,9 +6,9 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from ..errors import UserError
+from ..export.metadata import to_bytes
 from ..export.schema import METADATA
 from ..export.store import Maps, open_maps
-from ..files import write_json
 from ..recipes.recipe import Recipe, recipe_of
 from ..secrets import redact
 from ..training.card import CARD
@@ -44,7 +44,7 @@ def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stag
     facts = redact(dict(maps.metadata))
     if Path(facts["model"]).resolve() == model_folder.resolve():  # readers know the model by its id
         facts["model"] = model_id
-    write_json(stage / METADATA, facts)
+    (stage / METADATA).write_bytes(to_bytes(facts))
     card = DatasetCard.from_template(
         _card_data(facts, repo_id, recipe),
         template_path=str(TEMPLATE),

@@ -8,6 +8,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..checkpoint import Checkpoint
 from ..errors import UserError
+from ..files import writing
 from ..training.card import PICTURE
 from .dataset import check_maps, stage_maps
 from .model import check_checkpoint, left_out, stage_model
@@ -50,11 +51,12 @@ def push(
         check_login()
 
     with TemporaryDirectory(prefix="hf-attn-push-") as stage:
-        shipments = [stage_model(folder, repo_id, Path(stage, "model"), sentence)]
-        if attention is not None:
-            shipments.append(stage_maps(attention, maps_id, folder, repo_id, Path(stage, "maps")))
-        if space:
-            shipments.append(stage_space(folder, repo_id, Path(stage, "space")))
+        with writing(stage, "; make room there, or set TMPDIR to another folder"):
+            shipments = [stage_model(folder, repo_id, Path(stage, "model"), sentence)]
+            if attention is not None:
+                shipments.append(stage_maps(attention, maps_id, folder, repo_id, Path(stage, "maps")))
+            if space:
+                shipments.append(stage_space(folder, repo_id, Path(stage, "space")))
         for shipment in shipments:
             print(shipment.listing())
         print(f"left out: {', '.join(left_out(folder, shipments[0])) or 'nothing'}")

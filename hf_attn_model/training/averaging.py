@@ -81,22 +81,19 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
         out: a new or empty folder.
 
     Raises:
-        UserError: fewer than two checkpoints, or a folder without one; checkpoints of different models; or a folder
-            `out` that holds something.
+        UserError: fewer than two checkpoints, or a folder without one; checkpoints of different models; a folder `out`
+            that holds something, or that another process is about to make.
     """
     checkpoints, out = [Path(folder) for folder in folders], Path(out)
     if len({checkpoint.resolve() for checkpoint in checkpoints}) < max(2, len(checkpoints)):
         raise UserError("give at least two checkpoints, each once; or a run with --last or --best")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty: choose another --out")
-    shards = [_weight_files(checkpoint) for checkpoint in checkpoints]
-    for checkpoint, files in zip(checkpoints, shards, strict=True):
-        if (checkpoint / MANIFEST_FILE).is_file():
-            check_digests(checkpoint / MANIFEST_FILE, files, LEFT_OUT)
-    stored = [StoredWeights(files) for files in shards]
-    _check_alike(checkpoints, stored)
-
     with new_folder(out) as unfinished:
+        shards = [_weight_files(checkpoint) for checkpoint in checkpoints]
+        for checkpoint, files in zip(checkpoints, shards, strict=True):
+            if (checkpoint / MANIFEST_FILE).is_file():
+                check_digests(checkpoint / MANIFEST_FILE, files, LEFT_OUT)
+        stored = [StoredWeights(files) for files in shards]
+        _check_alike(checkpoints, stored)
         for shard in shards[0]:
             tensors = {name: mean(stored, name) for name in StoredWeights([shard]).readers}
             save_file(tensors, unfinished / shard.name, {"format": "pt"})
@@ -109,7 +106,7 @@ def average_checkpoints(folders: Sequence[str | Path], out: str | Path) -> Path:
 
 
 def choose_checkpoints(run: str | Path, *, last: int | None = None, best: int | None = None) -> list[Path]:
-    """Find checkpoints in the folder of a training: the last ones, newest first, or the best ones, best first.
+    """Find complete checkpoints in the folder of a training: the last ones, newest first, or the best, best first.
 
     Best are those of the lowest `eval_loss` in the history that the newest checkpoint holds. Give one of the numbers.
 
@@ -121,12 +118,14 @@ def choose_checkpoints(run: str | Path, *, last: int | None = None, best: int | 
         for path in sorted(Path(run).glob(f"{PREFIX_CHECKPOINT_DIR}-*"))
         if (match := re.fullmatch(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)", path.name))
     }
+    if Path(run, MANIFEST_FILE).is_file():  # the last file of each of its checkpoints
+        found = {step: path for step, path in found.items() if (path / MANIFEST_FILE).is_file()}
     number = last if best is None else best
     if number is None or number < 2:
         raise UserError(f"--last and --best take a number from 2 on, got {number}")
     if len(found) < number:
         hint = f"train with training.save_total_limit={number}, or ask for fewer"
-        raise UserError(f"{run} holds {len(found)} checkpoints, fewer than {number}: {hint}")
+        raise UserError(f"{run} holds {len(found)} complete checkpoints, fewer than {number}: {hint}")
     if best is None:
         return [found[step] for step in sorted(found, reverse=True)[:number]]
     state_file = found[max(found)] / TRAINER_STATE_NAME

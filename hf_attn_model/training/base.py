@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..engines.families import FAMILIES
 from ..engines.weights import to_native
 from ..errors import UserError, in_words
-from ..files import reading
+from ..files import filling, reading
 from ..model import AttnConfig, AttnForConditionalGeneration
 from ..recipes.recipe import FREE, Recipe
 from ..text.tokenizer import extend_tokenizer
@@ -176,10 +176,10 @@ def add_lora(model: PreTrainedModel, settings: dict[str, Any]) -> PreTrainedMode
 
 def save_merged(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     """Write what LoRA has learnt twice: by itself into a folder, and merged into a plain translator."""
-    model.save_pretrained(out / ADAPTER)
-    merged = model.merge_and_unload()
-    merged.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with filling(out) as folder:
+        model.save_pretrained(folder / ADAPTER)
+        model.merge_and_unload().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _listed(value: Any) -> list[str]:

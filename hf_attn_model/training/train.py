@@ -21,7 +21,7 @@ from transformers import (
 from ..checkpoint import load_translator
 from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError, in_words
-from ..files import LOCK, locked
+from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
@@ -156,7 +156,7 @@ def _begin(recipe: Recipe, pairs: Dataset, checkpoint: Path | None) -> tuple[Pre
 def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     """Refuse to mix two trainings, or a training with anything else, in one folder."""
     if not resume:
-        if any(path.name != LOCK for path in out.iterdir()):
+        if holds_something(out):
             raise UserError(f"{out} is not empty: choose another --out, or go on with --resume")
         return
     earlier = recipe_of(out)

@@ -12,6 +12,7 @@ from transformers.trainer_utils import EvalLoopOutput, SchedulerType, TrainOutpu
 from transformers.training_args import OptimizerNames
 
 from ..errors import UserError, in_words
+from ..files import filling, writing
 from .backend import ComputeBackend, use_backend
 from .callbacks.divergence import DivergenceCallback
 from .callbacks.ema import EMACallback
@@ -19,6 +20,8 @@ from .mixins import EMAEvaluation, TokenBatches
 from .muon import muon_for
 from .regularise import duplicate_batch, word_dropout
 from .throughput import Throughput
+
+MAKE_ROOM = "; make room, and go on with --resume"
 
 
 class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
@@ -93,6 +96,17 @@ class TranslationTrainer(TokenBatches, EMAEvaluation, Seq2SeqTrainer):
         except (TypeError, ValueError) as error:
             name = SchedulerType(self.args.lr_scheduler_type).value
             raise UserError(f"training.lr_scheduler_type={name}: {in_words(error)}") from error
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save model and tokenizer, each file whole or not at all."""
+        folder: Any = output_dir or self.args.output_dir
+        with filling(folder, MAKE_ROOM) if self.args.should_save else nullcontext(folder) as unfinished:
+            super().save_model(str(unfinished), _internal_call)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Save a checkpoint. Raises `UserError` where the disk is full."""
+        with writing(str(self.args.output_dir), MAKE_ROOM):
+            super()._save_checkpoint(*args, **kwargs)
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Train, unless the checkpoint that was resumed is the last of its training."""

@@ -78,9 +78,9 @@ def save_film(
     path = Path(path)
     if path.suffix.lower() != FILM_SUFFIX:
         raise UserError(f"{path}: films end in {FILM_SUFFIX}")
-    first, *others = (_render(frame, place, layer, head, merge_words) for frame in frames)
-    durations = [FRAME] * len(others) + [LAST]
     with replacing(path) as unfinished:
+        first, *others = (_render(frame, place, layer, head, merge_words) for frame in frames)
+        durations = [FRAME] * len(others) + [LAST]
         first.save(unfinished, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
 
 

@@ -10,6 +10,7 @@ from small_exports import IDS, PAIRS, SMALL_SHARDS, assert_same, assert_same_tex
 
 from hf_attn_model.attention.places import PLACES
 from hf_attn_model.errors import UserError
+from hf_attn_model.export.metadata import checksum_of
 from hf_attn_model.export.store import open_maps
 
 HALF = 2.0**-12  # the largest rounding error of a number up to 1 in float16
@@ -106,7 +107,8 @@ def test_the_policy_for_special_tokens_is_stored_and_can_be_taken_back(tmp_path)
 
 def test_metadata_tells_what_is_inside(tmp_path):
     metadata = export(tmp_path, keep="weights", corpus={"corpus": "tiny", "split": "all"})
-    assert json.loads((tmp_path / "metadata.json").read_text()) == metadata
+    written = json.loads((tmp_path / "metadata.json").read_text())
+    assert written == metadata | {"checksum": checksum_of(metadata)}
     told = {name: metadata[name] for name in ("format", "version", "finished", "keep", "dtype", "sentences", "corpus")}
     assert told == {
         "format": "hf_attn_model.maps",

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from families import build
+from forks import largest_file
 from safetensors.torch import load_file, save_file
 from small_models import make_model
 from small_trainings import assert_same
@@ -125,10 +126,39 @@ def test_of_equal_values_the_earlier_is_better():
     assert best_steps(measured, 3, greater_is_better=True) == [3, 11, 2]
 
 
+def test_what_its_writer_has_not_finished_is_not_chosen(run):
+    for folder in (run, run / "checkpoint-9", run / "checkpoint-10"):
+        (folder / "manifest.json").write_text("{}")
+    assert [path.name for path in choose_checkpoints(run, last=2)] == ["checkpoint-10", "checkpoint-9"]
+    with pytest.raises(UserError, match="holds 2 complete checkpoints, fewer than 3"):
+        choose_checkpoints(run, last=3)
+
+
+def test_a_full_disk_leaves_nothing(run, tmp_path):
+    message = r"cannot write .*out: (File too large|Cannot allocate memory)"
+    with largest_file(3001), pytest.raises(UserError, match=message):
+        average_checkpoints(sorted(run.iterdir()), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"null", b'{"weight_map": 7}', b'{"weight_map": {"a": "../b.safetensors"}}']
+)
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
+def test_damaged_files_are_one_line(run, tmp_path, name, content):
+    (run / "checkpoint-9" / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        average_checkpoints(sorted(run.iterdir()), tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
 def test_mistakes_in_choosing_are_told(run, tmp_path):
-    with pytest.raises(UserError, match=r"holds 3 checkpoints, fewer than 5: train with training\.save_total_limit=5"):
+    with pytest.raises(
+        UserError, match=r"holds 3 complete checkpoints, fewer than 5: train with training\.save_total_limit=5"
+    ):
         choose_checkpoints(run, last=5)
-    with pytest.raises(UserError, match="holds 0 checkpoints"):
+    with pytest.raises(UserError, match="holds 0 complete checkpoints"):
         choose_checkpoints(tmp_path / "nowhere", best=2)
     with pytest.raises(UserError, match="a number from 2 on, got 1"):
         choose_checkpoints(run, last=1)

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from forks import largest_file
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.files import LOCK, UNFINISHED, is_scratch
+from hf_attn_model.files.processes import host_name
 from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training import train as training
 from hf_attn_model.training.callbacks.manifest import read_manifest
@@ -40,27 +43,69 @@ def test_leaves_the_best_checkpoint_loadable_from_the_folder(out, small_recipe):
     assert list(out.glob("runs/*/events*")), "no TensorBoard log"
 
 
-def test_resumed_training_equals_an_uninterrupted_one(small_recipe, tmp_path, out, monkeypatch):
+@pytest.mark.parametrize(
+    ("method", "step"), [("compute_loss", 13), ("_save_optimizer_and_scheduler", 16)], ids=["in a step", "in a save"]
+)
+def test_resumed_training_equals_an_uninterrupted_one(small_recipe, tmp_path, out, monkeypatch, capsys, method, step):
     """Stopped in the middle of an epoch, and dropout on: same batches, same random numbers."""
 
-    class Stop(Exception):
-        pass
-
     def interrupt(trainer, *args, **kwargs):
-        if trainer.state.global_step == 13:
-            raise Stop
-        return compute_loss(trainer, *args, **kwargs)
+        if trainer.state.global_step == step:
+            raise KeyboardInterrupt
+        return original(trainer, *args, **kwargs)
 
-    compute_loss = training.TranslationTrainer.compute_loss
-    monkeypatch.setattr(training.TranslationTrainer, "compute_loss", interrupt)
+    original = getattr(training.TranslationTrainer, method)
+    monkeypatch.setattr(training.TranslationTrainer, method, interrupt)
     torch.manual_seed(97)  # only the recipe's seed may count
-    with pytest.raises(Stop):
+    with pytest.raises(KeyboardInterrupt):
         training.train(small_recipe, tmp_path / "stopped")
     monkeypatch.undo()
+    capsys.readouterr()
     resumed = training.train(small_recipe, tmp_path / "stopped", resume=True)
+    assert ("checkpoint-16 is incomplete" in capsys.readouterr().out) == (step == 16)
     ours, theirs = (AutoModelForSeq2SeqLM.from_pretrained(folder).state_dict() for folder in (resumed, out))
     for name, weights in ours.items():
         torch.testing.assert_close(weights, theirs[name], atol=1e-6, rtol=0, msg=name)
+
+
+def test_early_stopping_counts_on(small_recipe, tmp_path, monkeypatch):
+    """Interrupted between two evaluations without a better loss, a training still ends at the third."""
+    arguments = small_recipe.training | {"learning_rate": 0.0, "max_steps": 1000, "eval_steps": 3}
+    recipe = replace(small_recipe, early_stopping_patience=3, training=arguments)
+    training_step = training.TranslationTrainer.training_step
+
+    def stop(self, *args):
+        if self.state.global_step == 7:
+            raise KeyboardInterrupt
+        return training_step(self, *args)
+
+    monkeypatch.setattr(training.TranslationTrainer, "training_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(recipe, tmp_path / "run")
+    monkeypatch.undo()
+    assert read_manifest(training.train(recipe, tmp_path / "run", resume=True))["steps"] == 3 * (1 + 3)
+
+
+def test_a_full_disk_ends_a_training_in_one_line_and_with_room_it_goes_on(small_recipe, tmp_path, out):
+    folder = tmp_path / "full"
+    with (
+        largest_file(60_000),
+        pytest.raises(UserError, match=r"cannot write .*full.*; make room, and go on with --resume") as caught,
+    ):
+        training.train(small_recipe, folder)
+    assert "\n" not in str(caught.value)
+    training.train(small_recipe, folder, resume=True)
+    ours, theirs = (AutoModelForSeq2SeqLM.from_pretrained(each).state_dict() for each in (folder, out))
+    assert all(torch.equal(weights, theirs[name]) for name, weights in ours.items())
+
+
+def test_what_a_kill_at_the_start_left_refuses_nothing(small_recipe, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in (LOCK, f"recipe.yaml.{host_name()}-{2**22 + 1}-7{UNFINISHED}"):
+        (folder / name).write_text(json.dumps({"host": host_name(), "process": 2**22 + 1, "started": None}))
+    training.train(replace(small_recipe, training=small_recipe.training | {"max_steps": 1}), folder)
+    assert [path.name for path in folder.iterdir() if is_scratch(path.name)] == []
 
 
 def test_early_stopping_ends_a_training_that_gets_no_better(small_recipe, tmp_path):

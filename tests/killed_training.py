@@ -1,20 +1,30 @@
-"""Train in processes that kill themselves with SIGKILL, as `killed_training.py OUT@MOMENT...`, one for each OUT.
+"""Trainings that kill themselves with SIGKILL at a chosen moment.
 
-The recipe lies in the folder around OUT. MOMENT is `in-step-N`, before the weights of step N change; `in-save-N`, with
-half of the files of checkpoint N written; `after-state-N`, with all but the last of them; `after-save-N`, with all.
+`in-step-N` is before the weights of step N change; `in-save-N` with half of the files of checkpoint N written;
+`after-state-N` with all but the last of them; `after-save-N` with all.
 """
 
 import os
 import signal
-import sys
 from pathlib import Path
 
-import torch
 from transformers import TrainerCallback
 
 from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.training import train as training
 from hf_attn_model.training.callbacks.manifest import Manifest
+
+
+def train_until(out, moment):
+    """Train into a folder, by the recipe in the folder around it, until that moment."""
+    kill_at(moment)
+    training.train(recipe_of(Path(out).parent), out)
+
+
+def train_on(out):
+    """Train by the recipe in the folder around `out`, from the start or from where a training there has stopped."""
+    recipe = recipe_of(Path(out).parent)
+    training.train(recipe, out, resume=recipe_of(out) is not None)
 
 
 def kill():
@@ -51,21 +61,3 @@ def kill_at(moment):
                 kill()
 
         Manifest.on_save = killing
-
-
-def main():
-    torch.set_num_threads(1)
-    for order in sys.argv[1:]:
-        out, moment = order.split("@")
-        child = os.fork()
-        if child == 0:
-            kill_at(moment)
-            training.train(recipe_of(Path(out).parent), out)
-            os._exit(1)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), f"{order}: not killed"
-        assert os.WTERMSIG(status) == signal.SIGKILL
-
-
-if __name__ == "__main__":
-    main()

@@ -1,19 +1,20 @@
 """A process killed with SIGKILL loses nothing: resumed, a training ends as if it had never been interrupted."""
 
 import json
-import subprocess
-import sys
+import random
+import signal
+import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from conftest import make_recipe
+from killed_training import train_on, train_until
 from safetensors.torch import load_file
 from small_trainings import assert_same
+from warm import Work, kill_within, scratch
 
+from hf_attn_model.files import LOCK
 from hf_attn_model.training.callbacks.manifest import read_manifest
-from hf_attn_model.training.train import train
-from hf_attn_model.training.trainer import TranslationTrainer
 
 STEPS, SAVED = 26, 8  # an epoch has 17 steps: training is killed, and ends, in the middle of one
 MOMENTS = {  # each with the step from which it goes on
@@ -37,18 +38,10 @@ def recipes(corpus, tmp_path_factory):
     return {name: replace(recipe, **changes) for name, changes in VARIANTS.items()}
 
 
-@pytest.fixture(scope="module")
-def killed(recipes, tmp_path_factory):
-    """A folder for each recipe, with trainings killed at each of the moments."""
-    folder = tmp_path_factory.mktemp("killed")
-    orders = []
-    for name, recipe in recipes.items():
-        (folder / name).mkdir()
-        recipe.save(folder / name)
-        orders += [f"{folder / name / moment}@{moment}" for moment in MOMENTS]
-    script = str(Path(__file__).with_name("killed_training.py"))
-    subprocess.run([sys.executable, script, *orders], check=True, capture_output=True, text=True)
-    return folder
+def finished(work):
+    status = work.status()
+    assert status == 0, work.said
+    return work.said
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -57,13 +50,18 @@ def variant(request):
 
 
 @pytest.fixture(scope="module")
-def recipe(variant, recipes):
-    return recipes[variant]
+def folder(variant, recipes, tmp_path_factory):
+    """A folder with the recipe."""
+    folder = tmp_path_factory.mktemp("trainings")
+    recipes[variant].save(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def whole(recipe, tmp_path_factory):
-    return train(recipe, tmp_path_factory.mktemp("whole") / "run")
+def whole(folder):
+    """A training that nothing happened to."""
+    finished(Work(train_on, folder / "whole"))
+    return folder / "whole"
 
 
 def log_of(folder):
@@ -73,16 +71,19 @@ def log_of(folder):
     return [{name: entry[name] for name in names if name in entry} for entry in state["log_history"]]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_every_later_loss_and_the_final_weights_are_those_of_an_uninterrupted_training(
-    moment, variant, recipe, killed, whole, capsys
-):
-    out = killed / variant / moment
-    train(recipe, out, resume=True)
-    said = capsys.readouterr().out
+def assert_same_trainings(out, whole):
     assert log_of(out) == log_of(whole)
     for name in ("model.safetensors", f"checkpoint-{STEPS}/model.safetensors"):
         assert_same(load_file(out / name), load_file(whole / name))
+    assert scratch(out) == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_every_later_loss_and_the_final_weights_are_those_of_an_uninterrupted_training(moment, folder, whole):
+    out = folder / moment
+    assert Work(train_until, out, moment).status() == -signal.SIGKILL
+    said = finished(Work(train_on, out))
+    assert_same_trainings(out, whole)
     assert ("checkpoint-24 is incomplete" in said) == (moment in ("in-save-24", "after-state-24"))
 
     ours, theirs = read_manifest(out), read_manifest(whole)
@@ -95,25 +96,25 @@ def test_every_later_loss_and_the_final_weights_are_those_of_an_uninterrupted_tr
         assert ours[name] == theirs[name]
 
 
-def test_the_same_seed_gives_the_same_training(recipe, whole, tmp_path):
-    again = train(recipe, tmp_path / "again")
-    assert log_of(again) == log_of(whole)
-    assert_same(load_file(again / "model.safetensors"), load_file(whole / "model.safetensors"))
+def test_killed_again_and_again_at_random_it_comes_to_the_same_end(variant, folder, whole):
+    out, chosen = folder / "random", random.Random(variant)
+    begun = time.monotonic()
+    finished(Work(train_on, folder / "again"))
+    seconds = time.monotonic() - begun
+    assert_same_trainings(folder / "again", whole)  # the same seed gives the same training
+    killed = [kill_within(Work(train_on, out), 0.7 * seconds, chosen) for _ in range(6)]
+    assert killed.count(True) >= 3
+    finished(Work(train_on, out))
+    assert_same_trainings(out, whole)
 
 
-def test_early_stopping_counts_on(small_recipe, tmp_path, monkeypatch):
-    """Interrupted between two evaluations without a better loss, a training still ends at the third."""
-    arguments = small_recipe.training | {"learning_rate": 0.0, "max_steps": 1000, "eval_steps": 3}
-    recipe = replace(small_recipe, early_stopping_patience=3, training=arguments)
-    training_step = TranslationTrainer.training_step
-
-    def stop(self, *args):
-        if self.state.global_step == 7:
-            raise KeyboardInterrupt
-        return training_step(self, *args)
-
-    monkeypatch.setattr(TranslationTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, tmp_path / "run")
-    monkeypatch.undo()
-    assert read_manifest(train(recipe, tmp_path / "run", resume=True))["steps"] == 3 * (1 + 3)
+def test_a_second_training_in_the_same_folder_is_refused(folder, whole):
+    out = folder / "held"
+    work = Work(train_on, out)
+    while not work.is_over and not (out / LOCK).exists():
+        time.sleep(0.001)
+    second = Work(train_on, out)
+    assert second.status() == 1
+    assert f"UserError: {out} is being written to by process {work.process.pid} on" in second.said
+    finished(work)
+    assert_same_trainings(out, whole)

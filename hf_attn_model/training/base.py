@@ -176,8 +176,9 @@ def add_lora(model: PreTrainedModel, settings: dict[str, Any]) -> PreTrainedMode
 
 def save_merged(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     """Write what LoRA has learnt twice: by itself into a folder, and merged into a plain translator."""
+    with filling(out / ADAPTER) as folder:
+        model.save_pretrained(folder)
     with filling(out) as folder:
-        model.save_pretrained(folder / ADAPTER)
         model.merge_and_unload().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 

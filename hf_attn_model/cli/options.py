@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
 
 RECIPES = (
+    "finetune",
     "iwslt-de-en",
     "multi30k-de-en",
     "multi30k-en-de",

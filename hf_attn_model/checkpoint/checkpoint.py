@@ -116,6 +116,7 @@ class Checkpoint:
             check_values(model)
         if self.name == TEXTBOOK or base is not None:  # what is made of it calls it so, on any machine
             model.name_or_path = model.config._name_or_path = self.name
+        model.config._commit_hash = None if self.folder is not None else self._commit[0]  # for `Checkpoint.of`
         if torch.accelerator.is_available():
             model = model.to(torch.accelerator.current_accelerator())  # type: ignore[arg-type]
         return model.eval()

@@ -96,6 +96,16 @@ for name, place in (("repo", "alice/loaded"), ("folder", {str(checkpoint)!r})):
         check_code(folder)
 
 
+def test_the_checkpoint_of_a_model_is_of_its_revision(hub, client, older):
+    revision, newest = older[0], hub.repositories["models", "alice/loaded"].head
+    lines = f"""
+from hf_attn_model.checkpoint import Checkpoint
+for name in ("alice/loaded", "alice/loaded@{revision}"):
+    print(Checkpoint.of(Checkpoint(name).model))
+"""
+    assert client.python(lines).splitlines() == [f"alice/loaded@{newest}", f"alice/loaded@{revision}"]
+
+
 def test_on_the_command_line(client, older, checkpoint):
     revision, older_folder = older
     for name, folder in (("alice/loaded", checkpoint), (f"alice/loaded@{revision}", older_folder)):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..files import read_json
-from .weights import AGAIN, Find, dtype_name, quietly, shown, stored_tensors
+from .weight_files import AGAIN, Find, dtype_name, shown, stored_tensors
+from .weights import quietly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ADAPTER_FILE = "adapter_config.json"
+ITS_BASE = "; take the model that it was trained on"
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
@@ -62,8 +64,11 @@ def _ranks(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
             yield name, value
 
 
-def add_adapter(model: "PreTrainedModel", find: Find, base: str) -> None:
+def add_adapter(model: "PreTrainedModel", find: Find, base: str) -> dict[str, Any]:
     """Change a model by an adapter that was checked.
+
+    Returns:
+        what transformers found amiss, for `check_fit`.
 
     Raises:
         UserError: it is of another model.
@@ -72,10 +77,12 @@ def add_adapter(model: "PreTrainedModel", find: Find, base: str) -> None:
     assert path is not None
     try:
         with quietly():
-            found = model.load_adapter(str(path.parent))
+            return model.load_adapter(str(path.parent)).to_dict()
     except Exception as error:  # what libraries raise over tensors of another shape is not foreseeable
-        raise UserError(f"its adapter does not fit {base}: take the model that it was trained on") from error
-    if amiss := sorted(found.missing_keys | found.unexpected_keys):
-        raise UserError(
-            f"its adapter does not fit {base}, as {shown(amiss[0])} tells: take the model it was trained on"
-        )
+        raise UserError(f"its adapter does not fit {base}{ITS_BASE}") from error
+
+
+def check_fit(found: dict[str, Any], base: str) -> None:
+    """Refuse an adapter with tensors too few or too many. Raises `UserError` that names the first."""
+    if amiss := sorted({*found["missing_keys"], *found["unexpected_keys"]}):
+        raise UserError(f"its adapter does not fit {base}, as {shown(amiss[0])} tells{ITS_BASE}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UserError, in_words
 from ..files import read_json, write_json
-from .weights import shown
+from .weight_files import shown
 
 ALIGNMENT_FILE = "alignment.json"
 AGAIN = "; write it again with hf-attn heads"

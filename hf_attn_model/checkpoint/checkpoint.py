@@ -13,13 +13,14 @@ from huggingface_hub.utils import httpx, validate_repo_id
 
 from ..errors import UserError
 from ..files import read_json
-from .adapter import ADAPTER_FILE, add_adapter, base_of, check_adapter
+from .adapter import ADAPTER_FILE, add_adapter, base_of, check_adapter, check_fit
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
 from .digests import FIELD, MANIFEST_FILE, check_digests
 from .reasons import check_code, reason_of
 from .search_settings import CONFIG_FILE, GENERATION_FILE, check_search
 from .tokenizer_files import TOKENIZER_FILES, check_tokenizer
-from .weights import AGAIN, check_alike, check_counts, check_values, shown, stored_tensors, unreported, weight_files
+from .weight_files import AGAIN, find_weights, shown, stored_tensors
+from .weights import check_alike, check_counts, check_values, unreported
 
 if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
     import torch
@@ -122,22 +123,24 @@ class Checkpoint:
             if base is not None:
                 check_adapter(self.find)
             if base is None or self.find(CONFIG_FILE) is not None:  # transformers adds an adapter beside a model itself
-                model = self._own_model(dtype)
+                model, found = self._own_model(dtype)
             else:
                 model = self._base.load(dtype)
-                add_adapter(model, self.find, base)
+                found = add_adapter(model, self.find, base)
+            if base is not None:
+                check_fit(found, base)
             check_values(model)
         if self.name == TEXTBOOK or base is not None:  # what is made of it calls it so, on any machine
             model.name_or_path = model.config._name_or_path = self.name
         model.config._commit_hash = None if self.folder is not None else self._commit[0]  # for `Checkpoint.of`
         return model.eval()
 
-    def _own_model(self, dtype: "torch.dtype | None") -> "PreTrainedModel":
-        """Load the model after its weights have been checked."""
+    def _own_model(self, dtype: "torch.dtype | None") -> "tuple[PreTrainedModel, dict[str, Any]]":
+        """Load the model after its weights have been checked; with what transformers found amiss."""
         from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
         content = self._configuration()
-        stored = stored_tensors(files := weight_files(self.find, content.get("transformers_weights")))
+        stored = stored_tensors(files := find_weights(self.find, content.get("transformers_weights")))
         check_counts(content, stored)
         check_code(content)
         config = self._from_pretrained(AutoConfig)
@@ -146,9 +149,10 @@ class Checkpoint:
         if (manifest := self.find(MANIFEST_FILE)) is not None:
             check_digests(manifest, files, f'{AGAIN}, or remove "{FIELD}" from {MANIFEST_FILE} if that was on purpose')
         with self._reading(GENERATION_FILE), unreported():  # all else was read before
-            model = self._from_pretrained(AutoModelForSeq2SeqLM, **({} if dtype is None else {"dtype": dtype}))
+            options = {} if dtype is None else {"dtype": dtype}
+            model, found = self._from_pretrained(AutoModelForSeq2SeqLM, output_loading_info=True, **options)
         check_search(model)
-        return model
+        return model, found
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":

@@ -11,7 +11,7 @@ from ..files import read_json
 from .hub_errors import hub_reason
 from .search_settings import CONFIG_FILE, GENERATION_FILE
 from .tokenizer_files import TOKENIZER_FILES
-from .weights import AGAIN, Find, shown
+from .weight_files import AGAIN, Find, shown
 
 SPEAKING = (OSError, ValueError, ImportError, httpx.TransportError)  # with a message for a user
 HALF_SPEAKING = (AssertionError, RuntimeError)  # that say what, but not where

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from .weights import shown
+from .weight_files import shown
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -4,7 +4,8 @@ import re
 
 from ..errors import UserError
 from ..files import read_json
-from .weights import AGAIN, Find, shown, whole_numbers
+from .weight_files import AGAIN, Find, shown
+from .weights import whole_numbers
 
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
 TOKENS = 10_000  # most that a tokenizer makes up beside its vocabulary; T5 has 100

@@ -1,98 +1,30 @@
 """Weights that can be right: what their files hold is compared with the configuration before any number is read.
 
-Names, dtypes and shapes stand in the headers of the files. They become tensors on the meta device, which take no
-memory, and `from_pretrained` loads the model's class with them there: what a family ties, renames or leaves out is
-known as transformers knows it. A model of any family passes that transformers would load whole.
+The tensors of the files' headers have no memory, and `from_pretrained` loads the model's class with them, on the meta
+device: what a family ties, renames or leaves out is known as transformers knows it. A model of any family passes that
+transformers would load whole.
 """
 
 import logging
 import re
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..files import read_json, reading, within
+from .weight_files import AGAIN, dtype_name, shown
 
-if TYPE_CHECKING:  # a name that is nowhere is refused before what takes seconds to import
+if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel
 
-INDEX = ".index.json"
-FILES = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
-AGAIN = "; take the checkpoint from its source again"
 ONE_SOURCE = "; take weights and config.json from one source"
 LAYERS = 1000  # most that a configuration may count, unless the weights have more tensors
 COUNTS = 2**20  # most of anything else, unless the weights have more numbers
 PACKED = 16  # most numbers that a quantizer puts into one
-TABLE = 2**26  # numbers that a model may compute and not store, such as sinusoids of 65,536 positions of width 1,024
-
-Find = Callable[[str], Path | None]
-
-
-def weight_files(find: Find, named: Any = None) -> list[Path]:
-    """Find the files that hold the weights, where transformers finds them; none where there are none.
-
-    Args:
-        find: gives the path of a file of the checkpoint by its name, `None` for one that is not there.
-        named: what the configuration calls `transformers_weights`, if it does.
-
-    Raises:
-        UserError: an index is damaged, names a file outside the checkpoint, or one that is not there.
-    """
-    for name in FILES if named is None else (str(named),):
-        within(".", name)
-        if (path := find(name)) is not None:
-            return [path] if not name.endswith(INDEX) else _shards(path, find)
-    return []
-
-
-def _shards(index: Path, find: Find) -> list[Path]:
-    names = read_json(index, AGAIN).get("weight_map")
-    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise UserError(f"{index} is damaged: it has no weight_map of tensors and files{AGAIN}")
-    found = {}
-    for name in sorted(set(names.values())):
-        within(index.parent, name)
-        found[name] = find(name)
-        if found[name] is None:
-            raise UserError(f"{index} names {shown(name)}, which is not there{AGAIN}")
-    return [path for path in found.values() if path is not None]
-
-
-def stored_tensors(files: Sequence[Path]) -> dict[str, "Tensor"]:
-    """Read the headers of weight files: each tensor by name, on the meta device, with its dtype and shape.
-
-    Raises:
-        UserError: a file cannot be read, is damaged or cut short, or a pickle that holds something else than tensors.
-    """
-    import torch
-    from transformers.modeling_utils import load_state_dict
-
-    tensors: dict[str, torch.Tensor] = {}
-    for file in files:
-        with reading(file, AGAIN), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the protocol of a pickle
-            try:
-                held = load_state_dict(file, map_location="meta")
-            except UnpicklingError as error:
-                raise UserError(
-                    f"{file} holds something else than weights, of which nothing was run: "
-                    "ask its maker for a model.safetensors"
-                ) from error
-            found = {str(name): tensor for name, tensor in held.items() if isinstance(tensor, torch.Tensor)}
-            size = file.stat().st_size
-        if any(tensor.nbytes > size for tensor in found.values()):  # strides of 0 are a pickle's
-            raise UserError(f"{file} is damaged: a tensor of it is larger than the file{AGAIN}")
-        tensors |= found
-    if files and not tensors:
-        raise UserError(f"{files[0]} holds no weights{AGAIN}")
-    return tensors
+TABLE = 2**27  # numbers that a model may compute and not store, such as sinusoids of 65,536 positions, twice
 
 
 def check_counts(config: Mapping[str, Any], stored: Mapping[str, "Tensor"]) -> None:
@@ -230,8 +162,8 @@ def check_values(model: "PreTrainedModel") -> None:
             f"config.json says that {target} and {asked[target]} are one, and the weights hold two that differ: "
             "correct tie_word_embeddings, or take both from one source"
         )
-    buffers = dict(model.named_buffers())
-    for name, tensor in model.state_dict().items():
+    parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    for name, tensor in (parameters | buffers).items():
         if not tensor.is_floating_point() or tensor.itemsize == 1 or tensor.sum(dtype=_wide(tensor)).isfinite():
             continue  # what is not finite makes no finite sum; a mask may hold infinities
         wrong = tensor.isnan() if name in buffers else ~tensor.isfinite()
@@ -293,17 +225,6 @@ def unreported() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_error)
-
-
-def dtype_name(tensor: "Tensor") -> str:
-    """Name what numbers a tensor holds: `float32`."""
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def shown(text: str, most: int = 100) -> str:
-    """Write a text that a file may have given in one line of a terminal: control characters escaped, the middle cut."""
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
 
 
 def _others(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN
 
-MAX_POSITIONS = 2**20  # scores of a sentence of a million tokens fill terabytes: nobody means more
+MAX_POSITIONS = 2**17  # scores of one head over a sentence as long fill 64 GiB: nobody means more
 
 
 @strict
@@ -45,7 +45,7 @@ class AttnConfig(PreTrainedConfig):
             al., 2021) and adds nothing.
         position_offset: row of the first position in the table of positions: 2 in models that fairseq trained.
         max_position_embeddings: number of positions that have a vector, hence the longest sentence in tokens; at most
-            1,048,576, as a table of sinusoids is computed whole wherever a model is built.
+            131,072, as a table of sinusoids is computed whole wherever a model is built.
         scale_embedding: multiply word vectors by sqrt(d_model), as Vaswani et al. (2017, section 3.4).
         normalize_embedding: normalise the sum of word vector and position, as BART.
         tie_word_embeddings: the output projection is the transposed embedding (of the target).

@@ -16,7 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from ..checkpoint.digests import MANIFEST_FILE, check_digests
-from ..checkpoint.weights import weight_files
+from ..checkpoint.weight_files import find_weights
 from ..errors import UserError
 from ..files import new_folder, read_json, reading, write_json
 from ..recipes.recipe import RECIPE_FILE
@@ -155,7 +155,7 @@ def _weight_files(checkpoint: Path) -> list[Path]:
     if not (checkpoint / CONFIG_NAME).is_file():
         hint = "; of a run, give --last or --best" if any(checkpoint.glob(f"{PREFIX_CHECKPOINT_DIR}-*")) else ""
         raise UserError(f"{checkpoint} is no checkpoint: there is no {CONFIG_NAME}{hint}")
-    files = weight_files(lambda name: path if (path := checkpoint / name).is_file() else None)
+    files = find_weights(lambda name: path if (path := checkpoint / name).is_file() else None)
     if not files or any(file.suffix != ".safetensors" for file in files):
         raise UserError(f"{checkpoint} has no {SAFE_WEIGHTS_NAME}: load and save_pretrained it once")
     return files

@@ -115,6 +115,15 @@ def test_weights_of_an_adapter(lora, change, message):
         _ = Checkpoint(lora).model
 
 
+def test_an_adapter_beside_its_model_that_lacks_weights(copy, whole):
+    (copy / "adapter_config.json").write_bytes((whole[0] / "adapter_config.json").read_bytes())
+    weights = load_file(whole[0] / "adapter_model.safetensors")
+    weights.popitem()
+    save_file(weights, copy / "adapter_model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"its adapter does not fit .*, as .*lora_.* tells"):
+        _ = Checkpoint(copy).model
+
+
 def test_an_adapter_without_weights(lora):
     (lora / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match=r"it is an adapter without adapter_model\.safetensors"):

@@ -139,7 +139,7 @@ WRONG_SIZES = [
     ({"d_model": HUGE}, r"has the shape \[22\] in the weights and \[1000000000\] by config.json"),
     ({"encoder_ffn_dim": HUGE}, r"encoder.layers.0.fc1.bias has the shape \[17\]"),
     ({"encoder_attention_heads": HUGE}, r"encoder.layers.0.self_attn.k_proj.bias has the shape \[22\]"),
-    ({"max_position_embeddings": HUGE}, "max_position_embeddings must be at most 1048576, got 1000000000"),
+    ({"max_position_embeddings": HUGE}, "max_position_embeddings must be at most 131072, got 1000000000"),
     ({"num_labels": HUGE}, "asks for num_labels of 1,000,000,000"),
     ({"d_model": 10**19}, "config.json cannot be understood"),
     ({"d_model": -1}, "config.json asks for d_model of -1, less than none"),

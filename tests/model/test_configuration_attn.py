@@ -24,6 +24,9 @@ def test_save_and_load_is_exact(tmp_path):
         ({"head_dim": 0}, "head_dim must be at least 1"),
         ({"d_model": 10, "decoder_attention_heads": 3, "encoder_attention_heads": 2}, "decoder_attention_heads=3"),
         ({"dropout": 1.0}, "dropout must lie in"),
+        ({"max_position_embeddings": 10**9}, "max_position_embeddings must be at most 131072, got 1000000000"),
+        ({"pad_token_id": 37, "vocab_size": 37}, "pad_token_id must be a token from 0 to 36, got 37"),
+        ({"decoder_start_token_id": -1}, "decoder_start_token_id must be a token from 0 to 31999, got -1"),
         ({"norm_position": "middle"}, "norm_position must be"),
         ({"position_embedding": "counted"}, "position_embedding must be"),
         ({"position_offset": -1}, "position_offset must be at least 0, got -1"),
@@ -38,6 +41,11 @@ def test_save_and_load_is_exact(tmp_path):
 def test_impossible_sizes_are_refused(wrong, message):
     with pytest.raises(Exception, match=message):
         AttnConfig(**wrong)
+
+
+def test_the_longest_sentence_and_the_last_token_are_allowed():
+    config = AttnConfig(max_position_embeddings=2**17, vocab_size=37, pad_token_id=36, decoder_start_token_id=None)
+    assert (config.max_position_embeddings, config.pad_token_id) == (131072, 36)
 
 
 def test_heads_need_not_divide_the_width_when_head_dim_is_given():

@@ -15,9 +15,10 @@ from hf_attn_model.attention.teacher_forcing import teacher_forced_attention, te
 from hf_attn_model.attention.tokenized import tokenize_with_words
 from hf_attn_model.errors import UserError
 from hf_attn_model.export import fill
-from hf_attn_model.export.arrow_rows import check_rebuildable
+from hf_attn_model.export.arrow_rows import check_rebuildable, find_places, largest_error
 from hf_attn_model.export.export import export_attention
 from hf_attn_model.export.passes import cut, read_rows
+from hf_attn_model.export.schema import Layout
 from hf_attn_model.export.store import open_maps
 from hf_attn_model.files import UNFINISHED
 from hf_attn_model.translation.search import translate_to_ids
@@ -139,6 +140,20 @@ def test_the_error_told_is_the_largest_there_is(tmp_path):
             for place in PLACES
         ]
         assert metadata["largest_error"] == pytest.approx(max(differences), rel=0.02, abs=1e-6)
+
+
+def test_no_error_is_stated_where_there_are_no_numbers():
+    model, tokenizer = make_translator()
+    source, target = PAIRS[0]
+    sides = tokenize_with_words(tokenizer, [source]), tokenize_with_words(tokenizer, [target], is_target=True)
+    lengths = [len(sides[0][0].ids)], [len(sides[1][0].ids)]
+    forward = teacher_forced_pass(model, *sides)
+    layout = Layout("weights", find_places(forward))
+    assert 0 < largest_error(forward, lengths, layout) < 2**-11
+    call = forward.calls["encoder", 0]  # the first of many: those after it have their numbers
+    forward.calls["encoder", 0] = replace(call, query=call.query.clone().index_fill(2, torch.tensor([1]), torch.nan))
+    with pytest.raises(UserError, match="the attention of the first sentences is NaN or infinite"):
+        largest_error(forward, lengths, layout)
 
 
 def test_batches_have_sentences_of_like_length_within_the_budget():

@@ -230,7 +230,7 @@ PLACE_FIELDS: Fields = {
     "layers": _are_numbers,
     "heads": _are_numbers,
     "key_heads": _is_positive,
-    "head_dim": _is_positive,
+    "head_dim": _is_count,  # 0 where weights alone are known
     "scaling": _is_number,
 }
 SHARD_FIELDS: Fields = {

@@ -47,7 +47,7 @@ def test_ids_are_those_of_the_model():
     for wrong in (37, -1):
         with pytest.raises(UserError, match=f"one has the token id {wrong}, but the model knows 0 to 36"):
             check_ids(model, "one", [3, wrong])
-    model.config.decoder_vocab_size = 41
+    model.get_decoder().set_input_embeddings(torch.nn.Embedding(41, model.config.d_model))  # a vocabulary of its own
     check_ids(model, "one", [40], is_target=True)
     with pytest.raises(UserError, match="no tokens"):
         check_ids(model, "one", [])

@@ -5,6 +5,7 @@ import json
 import pytest
 from safetensors.torch import load_file, save_file
 
+from hf_attn_model.checkpoint.digests import renew_digests
 from hf_attn_model.cli.options import MOST_BEAMS
 from hf_attn_model.export.store import open_maps
 
@@ -61,6 +62,7 @@ def overflowing(translator):
     weights = load_file(translator / "model.safetensors")
     weights["model.decoder.layers.1.fc2.weight"].fill_(3e38)
     save_file(weights, translator / "model.safetensors", {"format": "pt"})
+    renew_digests(translator)
     return translator
 
 

@@ -1,12 +1,10 @@
 """The stock ways to the Hub carry code, configuration, tokenizer and card, and load where the package is not."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from hub.client import environment
+from processes import python
 
 from hf_attn_model import load_translator, translate
 from hf_attn_model.checkpoint.checkpoint import TEXTBOOK_FOLDER
@@ -58,18 +56,12 @@ trainer.push_to_hub(blocking=True)
 
 
 @pytest.mark.parametrize("way", [push_by_hand, push_by_trainer])
-def test_what_was_pushed_loads_without_the_package(way, hub, client, tmp_path):
+def test_what_was_pushed_loads_without_the_package(way, hub, client):
     repo = f"alice/{way.__name__.replace('_', '-')}"
     client.python(way(TEXTBOOK_FOLDER, repo))
     files = hub.repositories["models", repo].commits[hub.repositories["models", repo].head]
     assert files.keys() >= FILES - ({"README.md"} if way is push_by_hand else set()), files.keys()
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_PACKAGE, repo, json.dumps(SENTENCES)],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path / "home", hub.url),
-        cwd=tmp_path,
-    )
+    done = python("-c", WITHOUT_PACKAGE, repo, json.dumps(SENTENCES))
     assert done.returncode == 0, done.stderr
     model, tokenizer = load_translator("textbook")
     assert json.loads(done.stdout.splitlines()[-1]) == [

@@ -146,6 +146,8 @@ def test_a_full_disk_leaves_nothing(run, tmp_path):
 )
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
 def test_damaged_files_are_one_line(run, tmp_path, name, content):
+    if name.endswith("index.json"):  # which is not read beside weights in one file
+        (run / "checkpoint-9" / "model.safetensors").unlink()
     (run / "checkpoint-9" / name).write_bytes(content)
     with pytest.raises(UserError) as caught:
         average_checkpoints(sorted(run.iterdir()), tmp_path / "out")

@@ -1,6 +1,7 @@
 """The model card: what it says of the training data, here and on the Hub."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,7 @@ def test_data_of_the_hub_is_linked_and_data_of_this_machine_named(folder, small_
     assert f"| {name}, test | 23.45 | 34.56 |" in card.text
     assert small_recipe.corpus not in card.content, "a path of this machine"
 
-    small_recipe.corpus = "Helsinki-NLP/opus-100"
-    small_recipe.save(folder)
+    replace(small_recipe, corpus="Helsinki-NLP/opus-100").save(folder)
     assert ModelCard.load(write_card(folder, "alice/count")).data.datasets == ["Helsinki-NLP/opus-100"]
 
 

@@ -286,8 +286,11 @@ def measure_model(model: str, sources: Sequence[str], targets: Sequence[str], ou
 
     logits = {f"pair_{number}": one for number, one in enumerate(logits_of(model, sources, targets))}
     np.savez_compressed(out / "logits.npz", **logits)
-    texts = [*sources, *UNSEEN]
-    beams = {width: hf_attn("translate", model, *texts, "--num-beams", width).splitlines() for width in ("1", "5")}
+    texts = [*sources, *UNSEEN]  # each alone: at that commit, the limit of one was by the longest of its batch
+    beams = {
+        width: [hf_attn("translate", model, text, "--num-beams", width).rstrip("\n") for text in texts]
+        for width in ("1", "5")
+    }
     write_json(out / "translations.json", {"sources": texts, "beams": beams})
     write_page(out / "page-translator.json.gz", model, sources[0])
 

@@ -42,7 +42,8 @@ def size_of(folder):
 def refused(work):
     """What work said that ended for want of room, in one line."""
     assert work.status() == 2, work.said
-    (line,) = [line for line in work.said.splitlines() if line.startswith("hf-attn: ")]
+    *told, line = [line for line in work.said.splitlines() if line.startswith("hf-attn: ")]
+    assert all("limit" in each for each in told), told  # of translations, which is no mistake
     assert "No space left on device" in line or "is the disk full?" in line, line
     assert "Traceback" not in work.said, work.said
     return line

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import UserError
 from ..text.corpora import TEXTBOOK, load_corpus
 from ..text.readers import read_rows, suffix_of
+from ..text.words import check_characters
 from .links import to_matrix
 from .scores import Link
 
@@ -137,10 +138,7 @@ def _words(where: str, row: dict[str, Any], name: str) -> list[str]:
     words = row.get(name)
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
         raise UserError(f"{where}: `{name}` must be a list of words, none of them blank")
-    try:
-        "".join(words).encode()
-    except UnicodeEncodeError:  # "\ud83d" in a JSON file
-        raise UserError(f"{where}: `{name}` has half a surrogate pair") from None
+    check_characters(f"{where}: `{name}`", "".join(words))
     return words
 
 

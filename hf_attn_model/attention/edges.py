@@ -7,35 +7,28 @@ import torch
 from transformers import PreTrainedModel
 
 from ..errors import UserError
+from ..text.words import check_characters
 from .modules import stacks_of
 
 SHOWN = 40  # characters of a sentence that is named
 
 
 def check_texts(texts: Sequence[Any], names: Sequence[str]) -> None:
-    """Raise `UserError` for the first item that is no text, or has half a surrogate pair.
-
-    Half a surrogate pair stands in no valid UTF-8, but `"\\ud83d"` in JSON is one.
-    """
+    """Raise `UserError` for the first item that is no text, or has half a surrogate pair."""
     for name, text in zip(names, texts, strict=True):
         if not isinstance(text, str):
             raise UserError(f"{name} must be a text, got {type(text).__name__}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise UserError(f"{name} has half a surrogate pair at character {error.start}") from None
+        check_characters(name, text)
 
 
-def check_ids(model: PreTrainedModel, name: str, ids: Sequence[int], *, is_target: bool = False) -> None:
+def check_ids(name: str, ids: Sequence[int], size: int | None) -> None:
     """Raise `UserError` unless a sentence has token ids, and the model knows all of them.
 
     Args:
-        model: any model; one that does not say how large its vocabulary is takes all.
         name: of the sentence.
         ids: of its tokens.
-        is_target: look at the vocabulary of the decoder, which may be one of its own.
+        size: what `vocabulary_size` says of the stack that reads them.
     """
-    size = _vocabulary_size(model, "decoder" if is_target else "encoder")
     if not ids:
         raise UserError(f"{name} has no tokens, not even an end mark")
     if wrong := [i for i in ids if not 0 <= i < (size or i + 1)]:
@@ -45,8 +38,12 @@ def check_ids(model: PreTrainedModel, name: str, ids: Sequence[int], *, is_targe
         )
 
 
-def _vocabulary_size(model: PreTrainedModel, stack: str) -> int | None:
-    """Count the word vectors of a stack; `None` where it does not tell, as one that reads sound or images."""
+def vocabulary_size(model: PreTrainedModel, stack: str) -> int | None:
+    """Count the word vectors of the "encoder" or "decoder", each of which may have a vocabulary of its own.
+
+    Returns:
+        their number; `None` where the stack does not tell, as one that reads sound or images: it takes all ids.
+    """
     try:
         embeddings: Any = cast(PreTrainedModel, stacks_of(model)[stack]).get_input_embeddings()
         return len(embeddings.weight)

@@ -17,7 +17,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
-from .edges import check_ids, check_texts, not_finite
+from .edges import check_ids, check_texts, not_finite, vocabulary_size
 from .modules import stacks_of
 from .places import PLACES, rows_and_columns
 from .record import record_attention
@@ -160,13 +160,13 @@ def _check_lengths(
     configs = (model.config, getattr(stacks_of(model)[stack], "config", None))
     fields = ("max_position_embeddings", f"max_{kind}_positions")
     limits = [getattr(config, field, None) for config in configs for field in fields]
-    limit = next((limit for limit in limits if limit is not None), None)
+    limit, size = next((limit for limit in limits if limit is not None), None), vocabulary_size(model, stack)
     for name, side in zip(names, sides, strict=True):
         if limit is not None and len(side.ids) > limit:
             raise UserError(
                 f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
             )
-        check_ids(model, f"sentence {name}: the {kind}", side.ids, is_target=kind == "target")
+        check_ids(f"sentence {name}: the {kind}", side.ids, size)
 
 
 def _source_positions(model: PreTrainedModel, forward: RecordedForward) -> list[TokenizedText]:

@@ -21,6 +21,7 @@ from ..languages import find_code
 from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
+from .words import check_characters
 
 TEXTBOOK = "textbook:"
 ROWS_AT_ONCE = 10_000
@@ -254,10 +255,7 @@ def _text(row: dict[str, Any], language: str, where: str) -> str:
         return ""
     if not isinstance(text, str):
         raise UserError(f"{where}: {language!r} is {shortened(text)}; expected text")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # "\ud83d" in a JSON file
-        raise UserError(f"{where}: {language!r} has half a surrogate pair at character {error.start}") from None
+    check_characters(f"{where}: {language!r}", text)
     return text
 
 

@@ -105,3 +105,14 @@ def _touched_words(offsets: Iterable[Span], spans: Sequence[Span]) -> Iterator[t
 def _shared(token: Span, word: Span) -> int:
     """How many characters a token and a word share."""
     return min(token[1], word[1]) - max(token[0], word[0])
+
+
+def check_characters(name: str, text: str) -> None:
+    """Raise `UserError` for a text with half a surrogate pair.
+
+    Half a surrogate pair stands in no valid UTF-8, but `"\\ud83d"` in JSON is one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{name} has half a surrogate pair at character {error.start}") from None

@@ -23,17 +23,19 @@ from .build import check_positions
 ADAPTER = "adapter"  # folder, in that of a training, of what LoRA learnt
 
 
-def open_base(recipe: Recipe, sentences: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the translator of `init_from`, with the tokens and subwords that the recipe adds.
+def open_base(
+    base: Checkpoint, recipe: Recipe, sentences: Iterable[str]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the translator that a training begins with, with the tokens and subwords that the recipe adds.
 
     Args:
-        recipe: with `init_from`.
+        base: what `init_from` names.
+        recipe: of the training.
         sentences: of the training, both languages: what new subwords are learnt from.
 
     Raises:
         UserError: it cannot be loaded, is no model of this package, or cannot gain what the recipe adds.
     """
-    base = Checkpoint(str(recipe.init_from))
     model, tokenizer = with_config(_native(base), recipe.model), base.tokenizer
     if base.lowercase and not recipe.lowercase:
         raise UserError(f"init_from={base} reads and writes lower case alone: write lowercase=true")
@@ -54,14 +56,13 @@ def open_base(recipe: Recipe, sentences: Iterable[str]) -> tuple[PreTrainedModel
     return model, grown
 
 
-def describe_base(name: str) -> dict[str, Any]:
+def describe_base(base: Checkpoint) -> dict[str, Any]:
     """Tell what a model card inherits from the translator that a training begins with.
 
     Returns:
         its `name` (a folder's last part), and from its own card `license`, `languages` and `datasets`; `hub` says
         whether the name is one of the Hub's.
     """
-    base = Checkpoint(name)
     card = base.find("README.md")
     with reading(f"the card of {base}"):
         data = ModelCard(card.read_text(encoding="utf-8")).data.to_dict() if card else {}

@@ -1,7 +1,6 @@
 """recipe -> pairs -> tokenizer -> model -> Trainer -> the best checkpoint, in one folder."""
 
 from contextlib import nullcontext
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from transformers import (
     set_seed,
 )
 
-from ..checkpoint import load_translator
+from ..checkpoint import Checkpoint, load_translator
 from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError, in_words
 from ..files import holds_something, locked
@@ -87,7 +86,8 @@ def _train(
     set_seed(arguments.seed)
 
     train_pairs, dev_pairs = load_pairs(recipe)
-    model, tokenizer = _begin(recipe, train_pairs, checkpoint)
+    base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
+    model, tokenizer = _begin(recipe, base, train_pairs, checkpoint)
     processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
@@ -122,8 +122,8 @@ def _train(
     except (ImportError, ValueError) as error:  # settings that only a Trainer can judge
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
-    base = describe_base(recipe.init_from) if recipe.init_from else None
-    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, base)
+    described = None if base is None else describe_base(base)
+    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described)
     trainer.add_callback(manifest)
     if arguments.should_save:
         out.mkdir(parents=True, exist_ok=True)
@@ -138,14 +138,16 @@ def _train(
     return out
 
 
-def _begin(recipe: Recipe, pairs: Dataset, checkpoint: Path | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _begin(
+    recipe: Recipe, base: Checkpoint | None, pairs: Dataset, checkpoint: Path | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Build or open what is trained; the Trainer loads the weights of a checkpoint that is resumed."""
     model: PreTrainedModel
-    if recipe.init_from is None:
+    if base is None:
         tokenizer = make_tokenizer(recipe, pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
         model = build_model(recipe, tokenizer)
     elif checkpoint is None or recipe.lora:  # a checkpoint of LoRA holds its adapter alone
-        model, tokenizer = open_base(recipe, sentences_of(pairs))
+        model, tokenizer = open_base(base, recipe, sentences_of(pairs))
     else:
         model, tokenizer = load_translator(checkpoint)
         model.train()
@@ -162,27 +164,21 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     earlier = recipe_of(out)
     if earlier is None:
         raise UserError(f"there is no training to resume in {out}")
-    for name, (before, now) in _differences(earlier, recipe).items():
-        if (
-            name not in LENGTHS
-            or not isinstance(before, int | float)
-            or not isinstance(now, int | float)
-            or now < before
-        ):
+    earlier_settings, settings = _settings(earlier), _settings(recipe)
+    for name in {**earlier_settings, **settings}:
+        before, now = earlier_settings.get(name), settings.get(name)
+        are_numbers = isinstance(before, int | float) and isinstance(now, int | float)
+        if before != now and not (name in LENGTHS and are_numbers and now > before):  # type: ignore[operator]
             hint = f"; {' and '.join(LENGTHS)} may grow" if name in LENGTHS else ""
             raise UserError(f"{out} was begun with {name}={before}, not {now}: resume with the same values{hint}")
 
 
-def _differences(earlier: Recipe, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
-    """List the settings of two recipes that differ, each with both values."""
-    flat = [
-        {f"{name}.{key}": each for name in ("model", "training", "lora") for key, each in getattr(one, name).items()}
-        | {field.name: getattr(one, field.name) for field in fields(Recipe)}
-        for one in (earlier, recipe)
-    ]
-    names = [name for name in {**flat[0], **flat[1]} if name not in ("model", "training", "lora")]
-    both = {name: (flat[0].get(name), flat[1].get(name)) for name in names}
-    return {name: (before, now) for name, (before, now) in both.items() if before != now}
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """List every setting of a recipe by its name, such as `max_length` and `training.max_steps`."""
+    settings: dict[str, Any] = {}
+    for name, value in vars(recipe).items():
+        settings |= {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+    return settings
 
 
 def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> str:

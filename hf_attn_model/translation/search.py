@@ -5,14 +5,14 @@ What becomes of a sentence does not depend on its neighbours: each has a limit o
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteriaList
 
-from ..attention.edges import check_ids, check_texts, not_finite
+from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_size
 from ..errors import UserError
 from ..model.decoding import (
     ForcedEnds,
@@ -136,8 +136,7 @@ def search(
     check_texts(sentences, names)
     check_search(model, tokenizer)
     encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
-    for i, ids in encoded.items():
-        _check_source(model, names[i], ids)
+    _check_sources(model, ((names[i], ids) for i, ids in encoded.items()))
 
     translations = [_blank(tokenizer)] * len(sentences)
     by_length = sorted(encoded, key=lambda i: len(encoded[i]), reverse=True)  # the longest first: no late surprise
@@ -190,7 +189,7 @@ def best_translations(
         return [_blank(tokenizer).ids]
     check_search(model, tokenizer)
     ids = encode_source(tokenizer, sentence)
-    _check_source(model, "the sentence", ids)
+    _check_sources(model, [("the sentence", ids)])
     try:
         found = _search_batch(model, tokenizer, [ids], max(num_beams, count), count)
     except NonFiniteLogits:
@@ -204,12 +203,13 @@ def _check_beams(num_beams: int) -> None:
         raise UserError(f"a beam must be 1 to {MOST_BEAMS} wide, got {num_beams}")
 
 
-def _check_source(model: PreTrainedModel, name: str, ids: list[int]) -> None:
-    """Raise `UserError` for a sentence that the model cannot read."""
-    limit = _most_positions(model)
-    if len(ids) > limit:
-        raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
-    check_ids(model, name, ids)
+def _check_sources(model: PreTrainedModel, sources: Iterable[tuple[str, list[int]]]) -> None:
+    """Raise `UserError` for the first sentence, a name and its ids, that the model cannot read."""
+    limit, size = _most_positions(model), vocabulary_size(model, "encoder")
+    for name, ids in sources:
+        if len(ids) > limit:
+            raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
+        check_ids(name, ids, size)
 
 
 def _most_positions(model: PreTrainedModel) -> int:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from families import FAMILIES, build
 
-from hf_attn_model.attention.edges import check_ids, check_texts
+from hf_attn_model.attention.edges import check_ids, check_texts, vocabulary_size
 from hf_attn_model.attention.teacher_forcing import read_targets, teacher_forced_attention, teacher_forced_pass
 from hf_attn_model.attention.tokenized import TokenizedText, tokenize_with_words
 from hf_attn_model.errors import UserError
@@ -43,14 +43,14 @@ def test_no_tokenizer_meets_half_a_character(tokenizer):
 
 def test_ids_are_those_of_the_model():
     model = build("marian")
-    check_ids(model, "one", [0, 36])
+    check_ids("one", [0, 36], vocabulary_size(model, "encoder"))
     for wrong in (37, -1):
         with pytest.raises(UserError, match=f"one has the token id {wrong}, but the model knows 0 to 36"):
-            check_ids(model, "one", [3, wrong])
+            check_ids("one", [3, wrong], vocabulary_size(model, "encoder"))
     model.get_decoder().set_input_embeddings(torch.nn.Embedding(41, model.config.d_model))  # a vocabulary of its own
-    check_ids(model, "one", [40], is_target=True)
+    check_ids("one", [40], vocabulary_size(model, "decoder"))
     with pytest.raises(UserError, match="no tokens"):
-        check_ids(model, "one", [])
+        check_ids("one", [], vocabulary_size(model, "encoder"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

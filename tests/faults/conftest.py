@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from conftest import make_recipe
-from warm import run
+from killed_export import export_all
+from warm import Work, run
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +34,13 @@ def maps(corpus, trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "maps"
     status, said, _ = run("export", trained, "--data", corpus, "--source-lang", "en", "--out", folder)
     assert status == 0, said
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole_export(tmp_path_factory):
+    """An export in many shards that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole") / "maps"
+    work = Work(export_all, folder)
+    assert work.status() == 0, work.said
     return folder

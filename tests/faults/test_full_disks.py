@@ -127,14 +127,6 @@ def test_a_training_goes_on_when_there_is_room(disk, whole_training, share):
     assert scratch(out) == []
 
 
-@pytest.fixture(scope="module")
-def whole_export(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("export") / "maps"
-    work = Work(export_all, folder)
-    assert work.status() == 0, work.said
-    return folder
-
-
 @pytest.mark.parametrize("share", SHARES)
 def test_an_export_goes_on_when_there_is_room(disk, whole_export, share):
     fill(disk, share * size_of(whole_export))

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import pytest
 from killed_export import export_all, export_share
 from small_exports import assert_same_texts, contents
 from warm import Work, kill_while_writing, kill_within, scratch, verb
@@ -14,18 +13,9 @@ from warm import Work, kill_while_writing, kill_within, scratch, verb
 from hf_attn_model.export.store import open_maps
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """An export that nothing happened to."""
-    folder = tmp_path_factory.mktemp("whole") / "maps"
-    work = Work(export_all, folder)
-    assert work.status() == 0, work.said
-    return folder
-
-
-def test_killed_again_and_again_it_goes_on_to_the_same_bytes(tmp_path, whole):
+def test_killed_again_and_again_it_goes_on_to_the_same_bytes(tmp_path, whole_export):
     out, chosen, killed = tmp_path / "maps", random.Random("export"), 0
-    expected = open_maps(whole)
+    expected = open_maps(whole_export)
     kept = {}
     for number in range(16):
         work = Work(export_all, out)
@@ -42,12 +32,12 @@ def test_killed_again_and_again_it_goes_on_to_the_same_bytes(tmp_path, whole):
     assert killed >= 4
     work = Work(export_all, out)
     assert work.status() == 0, work.said
-    assert contents(out) == contents(whole)
+    assert contents(out) == contents(whole_export)
     assert scratch(out) == []
 
 
-def test_a_killed_conversion_goes_on_to_the_same_bytes(tmp_path, whole):
-    words, chosen = ["export", whole, "--to", "parquet", "--out"], random.Random("conversion")
+def test_a_killed_conversion_goes_on_to_the_same_bytes(tmp_path, whole_export):
+    words, chosen = ["export", whole_export, "--to", "parquet", "--out"], random.Random("conversion")
     begun = time.monotonic()
     assert Work(verb, *words, tmp_path / "once").status() == 0
     seconds = time.monotonic() - begun
@@ -60,17 +50,17 @@ def test_a_killed_conversion_goes_on_to_the_same_bytes(tmp_path, whole):
     assert contents(tmp_path / "killed") == contents(tmp_path / "once")
 
 
-def test_several_processes_write_what_one_writes(tmp_path, whole):
+def test_several_processes_write_what_one_writes(tmp_path, whole_export):
     shares = [Work(export_share, tmp_path / "maps", rank, 3) for rank in (2, 1, 0)]
     for share in shares:
         assert share.status() == 0, share.said
     said = [share.said for share in shares]
     assert sum("complete" in each for each in said) >= 1
     assert sum("complete" in each or "others are not done" in each for each in said) == 3
-    assert contents(tmp_path / "maps") == contents(whole)
+    assert contents(tmp_path / "maps") == contents(whole_export)
 
 
-def test_a_launcher_starts_them(tmp_path, whole):
+def test_a_launcher_starts_them(tmp_path, whole_export):
     script = tmp_path / "script.py"
     script.write_text("import sys\nfrom killed_export import export_all\nexport_all(sys.argv[1])\n")
     arguments = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
@@ -82,4 +72,4 @@ def test_a_launcher_starts_them(tmp_path, whole):
     )
     assert done.returncode == 0, done.stderr
     assert "complete" in done.stdout
-    assert contents(tmp_path / "maps") == contents(whole)
+    assert contents(tmp_path / "maps") == contents(whole_export)

@@ -13,6 +13,7 @@ from .recipes.recipe import Recipe, load_recipe, recipe_of
 from .text.corpora import load_corpus
 from .training.callbacks.manifest import is_trained
 from .training.evaluate import evaluate, save_scores
+from .training.layout import Processes
 from .training.train import train
 from .view.page import write_page
 from .view.pictures import save_picture
@@ -22,7 +23,7 @@ PAGE = "attention.html"
 PICTURES = 3  # the test split begins with the sentences of the tutorials
 
 
-def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> None:
+def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None, processes: Processes = "auto") -> None:
     """Train a translator on the textbook and leave everything that can be looked at in one folder.
 
     A finished training in the folder is used again, an interrupted one taken up; the rest is made anew.
@@ -30,6 +31,7 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     Args:
         recipe_name: a recipe on a `textbook:` corpus.
         out: the folder; `runs/demo` for the first recipe, `runs/NAME` for the others.
+        processes: that train; see `train`.
 
     Raises:
         UserError: a recipe on another corpus, or a folder that holds something else.
@@ -40,7 +42,7 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     folder = Path(out or ("runs/demo" if recipe_name == "textbook-en-es" else f"runs/{recipe_name}"))
 
     print(f"1. Training {recipe.name} into {folder}")
-    _train_once(recipe, folder)
+    _train_once(recipe, folder, processes)
     model, tokenizer = load_translator(str(folder))
 
     print("\n2. Translating the held-out sentences: their word pairs never met in training")
@@ -72,7 +74,7 @@ def run_demo(recipe_name: str = "textbook-en-es", out: str | None = None) -> Non
     _say_what_was_made(folder, maps_folder, pictures, len(sources))
 
 
-def _train_once(recipe: Recipe, folder: Path) -> None:
+def _train_once(recipe: Recipe, folder: Path, processes: Processes) -> None:
     """Train, or go on training, or use what is trained."""
     earlier = recipe_of(folder)
     if earlier is not None and earlier != recipe:
@@ -80,7 +82,7 @@ def _train_once(recipe: Recipe, folder: Path) -> None:
     if is_trained(folder):
         print("already trained: used as it is")
     else:
-        train(recipe, folder, resume=earlier is not None)
+        train(recipe, folder, resume=earlier is not None, processes=processes)
 
 
 def _say_what_was_made(folder: Path, maps: Path, pictures: list[Path], sentences: int) -> None:

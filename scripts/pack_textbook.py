@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--demo", type=Path, default=Path("runs/demo"), help="folder of the demo; default: runs/demo")
     options = parser.parse_args()
     if not (options.demo / "evaluation.json").is_file():
-        run_demo(out=str(options.demo))
+        run_demo(out=str(options.demo), processes=1)
     packed = options.demo / "packed"
     pack(options.demo, packed)
     for verb in (["heads", "--gold", "textbook:en-es", "--test", "textbook:en-es"], ["evaluate"]):

@@ -13,6 +13,8 @@ SILENCED = {  # exact beginnings of messages that frighten for nothing, by the l
     "transformers.tokenization_utils_base": ("Token indices sequence length is longer than",),
     # Checkpoints written within a second are sorted by their steps, which is what is wanted.
     "transformers.trainer_utils": ("mtime may not be reliable on this filesystem",),
+    # When one of several processes fails, which is said in a line, the others are ended.
+    "torch.multiprocessing.spawn": ("Terminating process", "Unable to shutdown process"),
 }
 
 

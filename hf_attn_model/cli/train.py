@@ -55,8 +55,13 @@ def train(
         typer.Argument(metavar="KEY=VALUE", help="such as corpus=FOLDER training.max_steps=100"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on after the last checkpoint in --out")] = False,
+    processes: Annotated[
+        str, typer.Option(metavar="N|auto", help="that share each step; auto: as many as a short trial finds fastest")
+    ] = "auto",
 ) -> None:
     """Train a translator from a recipe."""
+    if processes != "auto" and not processes.isdecimal():
+        raise UserError(f"--processes {processes}: give a number or auto")
     quiet_libraries()
     from accelerate import PartialState
 
@@ -67,7 +72,7 @@ def train(
     settings = load_recipe(recipe, overrides or [])
     if PartialState().is_main_process:
         announce(f"Training {settings.name} on {settings.corpus} into {out}")
-    folder = train_recipe(settings, out, resume=resume)
+    folder = train_recipe(settings, out, resume=resume, processes="auto" if processes == "auto" else int(processes))
     if PartialState().is_main_process:
         write_card(folder)
         print(f"trained: {folder}\nnext: hf-attn evaluate {folder}")

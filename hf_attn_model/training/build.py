@@ -1,6 +1,7 @@
 """What a recipe leaves open is filled: the arguments of the Trainer, and a model with fresh weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, Seq2SeqTrainingArguments
@@ -46,20 +47,25 @@ def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:
     """Build the recipe's model with fresh weights for the tokenizer's vocabulary; `generate` searches as the recipe."""
-    try:
-        config = AttnConfig(
-            vocab_size=len(tokenizer),
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            decoder_start_token_id=tokenizer.pad_token_id,
-            **recipe.model,
-        )
-    except Exception as error:
-        raise UserError(f"recipe {recipe.name}: model: {in_words(error)}") from error
+    config = build_config(
+        recipe,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )
     check_positions(recipe, config)
     model = AttnForConditionalGeneration(config)
     fill_generation_config(model, recipe)
     return model
+
+
+def build_config(recipe: Recipe, **vocabulary: Any) -> AttnConfig:
+    """Configure the recipe's model for a vocabulary. Raises `UserError` for what cannot be."""
+    try:
+        return AttnConfig(**vocabulary, **recipe.model)
+    except Exception as error:
+        raise UserError(f"recipe {recipe.name}: model: {in_words(error)}") from error
 
 
 def check_positions(recipe: Recipe, config: AttnConfig) -> None:

@@ -17,16 +17,18 @@ from .._version import __version__
 from ..secrets import redact_command
 
 PACKAGE = Path(__file__).parents[1]
+LAUNCHED = "HF_ATTN_LAUNCHED"  # set in the processes that a training of ours has started
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy")
 
 
 def command() -> str:
     """Return the command line of this process, to be typed again: `hf-attn train textbook-en-es --out runs/x`.
 
-    Of several processes it begins with `torchrun --nproc_per_node 2`, a script is named as it is seen from here, and
-    secrets are left out.
+    Of several processes that `torchrun` or the like started it begins with `torchrun --nproc_per_node 2`, a script is
+    named as it is seen from here, and secrets are left out.
     """
-    program, processes = Path(sys.argv[0]), int(os.environ.get("WORLD_SIZE", 1))
+    program = Path(sys.argv[0])
+    processes = 1 if LAUNCHED in os.environ else int(os.environ.get("WORLD_SIZE", 1))
     if processes == 1 and program.name == "hf-attn":
         return redact_command(["hf-attn", *sys.argv[1:]])
     launcher = ["python"] if processes == 1 else ["torchrun", "--nproc_per_node", str(processes)]

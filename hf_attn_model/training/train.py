@@ -12,7 +12,6 @@ from transformers import (
     DataCollatorForSeq2Seq,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Seq2SeqTrainingArguments,
     TrainerCallback,
     set_seed,
 )
@@ -24,23 +23,25 @@ from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
-from .backend import ComputeBackend, choose_backend
+from .backend import choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
 from .build import build_model, training_arguments
 from .callbacks.attention import AttentionCallback
 from .callbacks.average import AverageCallback
 from .callbacks.early_stopping import ResumableEarlyStopping, newest_checkpoint
 from .callbacks.ema import EMACallback
-from .callbacks.manifest import Manifest
+from .callbacks.manifest import Manifest, processes_of
 from .callbacks.progress import check_reporters, progress_of
 from .evaluate import dev_translations
 from .examples import load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
+from .launch import Layout, is_distributed, launch
+from .layout import Processes, choose_layout
 from .trainer import TranslationTrainer
 
 LENGTHS = ("training.max_steps", "training.num_train_epochs", "early_stopping_patience")  # may grow when resuming
 
 
-def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
+def train(recipe: Recipe, out: str | Path, resume: bool = False, processes: Processes = 1) -> Path:
     """Train what the recipe says, and leave the best checkpoint, its tokenizer and the records of the run in `out`.
 
     Args:
@@ -49,6 +50,10 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet; also after
             the end of the training, if `training.max_steps`, `training.num_train_epochs` or `early_stopping_patience`
             is larger now. The learning rate then goes on as the schedule of the new length has it at that step.
+        processes: of this machine, which share the tokens of a step; "auto" chooses (see `choose_layout`). More than
+            one are forked from this one where there is no device, so nothing should have been computed here before.
+            Each process that a launcher such as `torchrun` has started trains on all tokens that the recipe gives a
+            step.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
@@ -57,23 +62,27 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
+    is_first = training_arguments(recipe, out, None).process_index == 0  # and what is wrong with it is said before work
+    with locked(out) if is_first else nullcontext():
+        if is_first:
+            _check_folder(recipe, out, resume)
+        checkpoint = newest_checkpoint(out) if resume else None
+        begun = None if checkpoint is None else processes_of(checkpoint)
+        if is_distributed():
+            if processes not in (1, "auto") or begun not in (1, None):
+                raise UserError("--processes and a launcher such as torchrun both start processes: use one of them")
+            return _train(recipe, out, resume, None)
+        layout = choose_layout(recipe, processes, begun)
+        if layout.processes == 1:
+            return _train(recipe, out, resume, layout)
+        return launch(layout, _train, recipe, out, resume, layout)
+
+
+def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None) -> Path:
+    """Train in a folder that this process, or another beside it, holds; without a layout as a launcher has it."""
     precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
     backend = choose_backend(precision) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
-    with locked(out) if arguments.process_index == 0 else nullcontext():
-        return _train(recipe, out, resume, backend, arguments)
-
-
-def _train(
-    recipe: Recipe,
-    out: Path,
-    resume: bool,
-    backend: ComputeBackend | None,
-    arguments: Seq2SeqTrainingArguments,
-) -> Path:
-    """Train in a folder that this process, or the main one beside it, holds."""
-    if arguments.process_index == 0:
-        _check_folder(recipe, out, resume)
     processes = PartialState()
     processes.wait_for_everyone()  # for the check: the folder fills from here on
     checkpoint = newest_checkpoint(out) if resume else None
@@ -103,7 +112,7 @@ def _train(
             *examples,
             processing_class=tokenizer,
             callbacks=_callbacks(recipe, dev_pairs, tokenizer),
-            max_tokens=recipe.max_tokens,
+            max_tokens=recipe.max_tokens // (layout.processes if layout else 1),
             label_smoothing=recipe.label_smoothing,
             r_drop=recipe.r_drop,
             word_dropout=recipe.word_dropout,
@@ -123,7 +132,7 @@ def _train(
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     described = None if base is None else describe_base(base)
-    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described)
+    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described, layout)
     trainer.add_callback(manifest)
     if arguments.should_save:
         out.mkdir(parents=True, exist_ok=True)

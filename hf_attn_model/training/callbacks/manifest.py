@@ -17,6 +17,7 @@ from ...checkpoint.digests import FIELD, MANIFEST_FILE, file_digests
 from ...files import write_json
 from ...secrets import redact
 from .. import provenance
+from ..launch import Layout
 from ..provenance import fingerprint
 from ..records import CODE, MANIFEST, SPLIT, check_record, read_record
 
@@ -39,6 +40,7 @@ class Manifest(TrainerCallback):
         checkpoint: the complete checkpoint from which the training goes on, if any.
         backend: what it computes with, in words, if that was chosen for the machine.
         base: what is known of the translator that the training begins with, if it does.
+        layout: the processes that share the tokens of a step, if the training has started them itself.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Manifest(TrainerCallback):
         checkpoint: str | Path | None = None,
         backend: str | None = None,
         base: dict[str, Any] | None = None,
+        layout: Layout | None = None,
     ):
         self.folder = Path(folder)
         self.tokens_seen = tokens_seen
         self.backend = backend
         self.base = base
+        self.layout = layout
         self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
         self.earlier = read_manifest(checkpoint)["sessions"] if checkpoint else []
         self.content: dict[str, Any] = {}
@@ -71,6 +75,7 @@ class Manifest(TrainerCallback):
             "seed": args.seed,
             **({"base": self.base} if self.base else {}),
             "data": self.data,
+            **({"processes": self.layout.processes} if self.layout else {}),
             "parameters": model.num_parameters(),
             "sessions": [
                 *self.earlier,
@@ -150,6 +155,18 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         if session["code"] is not None:
             check_record(path, session["code"], CODE, name="code")
     return manifest
+
+
+def processes_of(folder: str | Path) -> int:
+    """Read how many processes share the tokens of a step in the training of a folder or a checkpoint: 1 unless it says.
+
+    Raises:
+        UserError: the manifest is damaged.
+    """
+    path = Path(folder) / MANIFEST_FILE
+    count = read_manifest(folder).get("processes", 1)
+    check_record(path, count, int, name="processes")
+    return count
 
 
 def is_trained(folder: str | Path) -> bool:

@@ -12,7 +12,7 @@ from .splitting import SPLITS, hold_out
 
 
 def write_cleaned(
-    pairs: Iterable[tuple[str, str]],
+    pairs: Iterable[tuple[str, ...]],
     cleaner: Cleaner,
     languages: tuple[str, str],
     out: str | Path,

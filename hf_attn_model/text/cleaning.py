@@ -80,7 +80,7 @@ class Cleaner:
         }
         self.breaks = {rule: breaks[rule] for rule in RULES if rule in rules and rule in breaks}
 
-    def clean(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Cleaned]:
+    def clean(self, pairs: Iterable[tuple[str, ...]]) -> Iterator[Cleaned]:
         """Judge each pair, in order."""
         for source, target in pairs:
             if self.repairs and (ENTITY.search(source) or ENTITY.search(target)):

@@ -24,6 +24,8 @@ CHECKSUM = "checksum"
 NOTE = re.compile(r"maps-\d+\.json")
 SHARD = re.compile(r"maps-\d+\.arrow|data/maps-\d+\.parquet", re.ASCII)
 MOST = 2**53  # whatever is counted
+BLOCK = 2**18  # bytes of a shard that have a digest of their own
+DIGITS = 16  # of it, in hex
 AGAIN = "run the same hf-attn export again to mend it"
 ELSEWHERE = "; export again into another folder"
 
@@ -40,6 +42,7 @@ class Shard:
         bytes: its size.
         sha256: of its content.
         corpus_sha256: of the sentences it was made from; see `shards.DigestedRows`.
+        blocks: digests of its blocks of `BLOCK` bytes, one behind the other; none in exports of before.
     """
 
     file: str
@@ -47,13 +50,21 @@ class Shard:
     bytes: int
     sha256: str
     corpus_sha256: str
+    blocks: str = ""
 
     @classmethod
     def from_json(cls, facts: Any) -> "Shard":
         """Read what a note or the metadata say. Raises `ValueError` for what can be no shard."""
         _check_fields(facts, SHARD_FIELDS, "shard.")
-        _check_names(facts, {*SHARD_FIELDS})
+        _check_names(facts, {*SHARD_FIELDS, "blocks"})
+        blocks = facts.get("blocks", "")
+        count = -(-facts["bytes"] // BLOCK)
+        _expect(blocks == "" or _is_hex(blocks, DIGITS * count), f"shard.blocks is {_shown(blocks)}")
         return cls(**facts)
+
+    def digest_of_block(self, number: int) -> str:
+        """What `block_digest` gives for a block that is whole."""
+        return self.blocks[DIGITS * number : DIGITS * (number + 1)]
 
     def is_whole(self, folder: Folder) -> bool:
         """Read the shard through, and tell whether it is what was written."""
@@ -76,6 +87,11 @@ class Shard:
             if not self.is_whole(folder):
                 raise UserError(f"{path} is damaged: its SHA-256 is not that of what was written; {AGAIN}")
             _whole.add(version)
+
+
+def block_digest(content: bytes) -> str:
+    """Digest a block of a shard."""
+    return hashlib.sha256(content).hexdigest()[:DIGITS]
 
 
 def to_bytes(facts: Mapping[str, Any]) -> bytes:
@@ -197,8 +213,12 @@ def _is_number(value: Any) -> bool:
     return _is_count(value) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _is_hex(value: Any, digits: int) -> bool:
+    return _is_text(value) and len(value) == digits and re.fullmatch(r"[0-9a-f]*", value) is not None
+
+
 def _is_digest(value: Any) -> bool:
-    return _is_text(value) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+    return _is_hex(value, 64)
 
 
 def _are_numbers(value: Any) -> bool:

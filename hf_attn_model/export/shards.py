@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .folder import Folder
-from .metadata import Shard, note_name, to_bytes
+from .metadata import BLOCK, Shard, block_digest, note_name, to_bytes
 
 ROWS_PER_BATCH = 64  # what a reader of a remote file fetches at once
 RowType = TypeVar("RowType", bound=tuple)
@@ -96,15 +96,18 @@ def writing_shard(folder: Folder, name: str, schema: pa.Schema) -> Iterator[Shar
         except BaseException:
             shard.abandon()
             raise
-    finished = Shard(name, shard.sentences, shard.bytes, shard.file.sha.hexdigest(), shard.corpus_sha256)
+    blocks = shard.file.blocks()
+    finished = Shard(name, shard.sentences, shard.bytes, shard.file.sha.hexdigest(), shard.corpus_sha256, blocks)
     folder.write(note_name(name), to_bytes(asdict(finished)))
 
 
 class _HashingFile:
-    """A file for writing that knows its checksum."""
+    """A file for writing that knows its checksum, and those of its blocks."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file
+        self._digests: list[str] = []
+        self._block = bytearray()
         self.sha = hashlib.sha256()
         self.count = 0
         self.closed = False
@@ -115,7 +118,15 @@ class _HashingFile:
         self._file.write(content)
         self.sha.update(content)
         self.count += len(memoryview(content).cast("B"))
+        self._block += content
+        while len(self._block) >= BLOCK:
+            self._digests.append(block_digest(bytes(self._block[:BLOCK])))
+            del self._block[:BLOCK]
         return len(content)
+
+    def blocks(self) -> str:
+        """Return the digests of all blocks, one behind the other."""
+        return "".join(self._digests) + (block_digest(bytes(self._block)) if self._block else "")
 
     def tell(self) -> int:
         return self.count

@@ -1,10 +1,11 @@
 """The sentences of an export, read when they are asked for. See `schema` for what lies in the folder."""
 
+import io
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,9 +15,10 @@ from ..errors import UserError
 from ..files import reading
 from .arrow_rows import read_row
 from .folder import Folder
-from .metadata import AGAIN, Shard, finished_shards, read_metadata
+from .metadata import AGAIN, BLOCK, Shard, finished_shards, read_metadata
 from .schema import METADATA, TEXTS, Layout
 from .shards import ROWS_PER_BATCH
+from .verified import VerifiedFile
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,8 +28,8 @@ class Maps(Sequence[SentenceMaps]):
     """The sentences of an export: `maps[i].cross[layer, head]` is a numpy array (T,S).
 
     A local shard is read through when its first sentence is asked for, once in a process, and compared with its
-    SHA-256. Then it is mapped into memory, of which only what is asked for is read. Of a remote one only the few
-    sentences around it come here: their form is checked, and the size of the shard; `verify` reads all of it.
+    SHA-256. Then it is mapped into memory, of which only what is asked for is read. Of a remote one only the blocks
+    around the sentence come here, each of which is compared with its digest; `verify` reads all of it.
 
     Attributes:
         folder: where they lie.
@@ -113,7 +115,7 @@ class _Reader:
         if folder.is_local:
             shard.check_once(folder)
         with folder.reading(shard.file, f"; {AGAIN}"):
-            file = pa.memory_map(self.path) if folder.is_local else pa.PythonFile(folder.open(shard.file), "r")
+            file = pa.memory_map(self.path) if folder.is_local else pa.PythonFile(_open_remote(folder, shard), "r")
             if file.size() != shard.bytes:
                 raise UserError(f"{self.path} has {file.size()} of {shard.bytes} bytes; {AGAIN}")
             self._file = pa.ipc.open_file(file)
@@ -137,6 +139,16 @@ class _Reader:
     def _check(self, is_so: bool) -> None:
         if not is_so:
             raise ValueError(f"it does not hold {self._shard.sentences:,} sentences")
+
+
+def _open_remote(folder: Folder, shard: Shard) -> IO[bytes]:
+    """Open a shard that is not on this machine; its blocks are verified as they come, where their digests are known."""
+    file = folder.open(shard.file)
+    if not shard.blocks:
+        return file
+    if (size := folder.files.size(folder.locate(shard.file))) != shard.bytes:
+        raise UserError(f"{folder.locate(shard.file)} has {size} of {shard.bytes} bytes; {AGAIN}")
+    return io.BufferedReader(VerifiedFile(file, shard, folder.locate(shard.file)), BLOCK)
 
 
 def open_maps(url: str | os.PathLike, *, allow_unfinished: bool = False) -> Maps:

@@ -291,11 +291,10 @@ def test_of_afar_sizes_metadata_and_form_are_checked_and_verify_reads_all(afar):
     damaged[len(whole) // 2] ^= 1
     files.pipe_file(f"{path}/maps-00000.arrow", bytes(damaged))
     assert open_maps(url).verify() == ["maps-00000.arrow"]
+    with pytest.raises(UserError, match=r"maps-00000\.arrow is damaged: block 0 is not what was written"):
+        open_maps(url)[0]
     files.pipe_file(f"{path}/maps-00000.arrow", whole[:-8])
     with pytest.raises(UserError, match=r"maps-00000\.arrow has \d+ of \d+ bytes"):
-        open_maps(url)[0]
-    files.pipe_file(f"{path}/maps-00000.arrow", whole[:-99] + b"\xff" * 99)
-    with pytest.raises(UserError, match=r"cannot read .*maps-00000\.arrow: "):
         open_maps(url)[0]
     facts = bytearray(files.cat_file(f"{path}/metadata.json"))
     facts[facts.index(b"scaling") + 12] ^= 1

@@ -56,7 +56,9 @@ def run_client(name: str, requirement: str) -> str:
         print(why_not, flush=True)
         return "skipped"
     test = TESTS / f"test_{name.replace('-', '_')}.py"
-    return "failed" if subprocess.run([python, "-m", "pytest", "-m", "clients", test], cwd=ROOT).returncode else "passed"
+    return (
+        "failed" if subprocess.run([python, "-m", "pytest", "-m", "clients", test], cwd=ROOT).returncode else "passed"
+    )
 
 
 def main(names: list[str]) -> int:

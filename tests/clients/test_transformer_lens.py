@@ -5,7 +5,11 @@ from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 from hf_attn_model import AttnConfig, AttnForConditionalGeneration, load_translator, record_attention
 
-PLACES = {"encoder": "encoder_blocks.{}.attn", "decoder": "decoder_blocks.{}.self_attn", "cross": "decoder_blocks.{}.cross_attn"}
+PLACES = {
+    "encoder": "encoder_blocks.{}.attn",
+    "decoder": "decoder_blocks.{}.self_attn",
+    "cross": "decoder_blocks.{}.cross_attn",
+}
 SIZES = {
     "vocab_size": 37,
     "d_model": 22,
@@ -29,7 +33,8 @@ def compare(model, batch, logits, cache):
         for layer in recorded.layers:
             steps, seen = recorded[layer], name.format(layer)
             torch.testing.assert_close(cache[f"{seen}.hook_pattern"][0], steps.attention_weights, rtol=0, atol=1e-5)
-            torch.testing.assert_close(cache[f"{seen}.hook_q"][0].transpose(0, 1), steps.query, rtol=0, atol=1e-5)
+            if place == "cross" or model.config.position_embedding != "rotary":  # it sees queries before they turn
+                torch.testing.assert_close(cache[f"{seen}.hook_q"][0].transpose(0, 1), steps.query, rtol=0, atol=1e-5)
             torch.testing.assert_close(cache[f"{seen}.hook_z"][0].transpose(0, 1), steps.context, rtol=0, atol=1e-5)
 
 
@@ -37,6 +42,8 @@ def test_it_sees_what_is_recorded(recipe):
     model, tokenizer = load_translator("textbook")
     batch = tokenizer("The ball is blue", text_target="La bola es azul", return_tensors="pt")
     compare(model, batch, recipe["logits"], recipe["cache"])
+    normed = recipe["cache"]["decoder_ln_final.hook_out"]
+    torch.testing.assert_close(normed @ model.lm_head.weight.T, recipe["logits"], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +51,10 @@ def test_it_sees_what_is_recorded(recipe):
     [
         {"norm_position": "post", "head_dim": 7},
         {"position_embedding": "learned", "position_offset": 2, "normalize_embedding": True},
+        {"position_embedding": "rotary", "head_dim": 8},
         {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 41, "logits_bias": True},
     ],
-    ids=lambda choices: next(iter(choices)),
+    ids=["post", "learned", "rotary", "two vocabularies"],
 )
 def test_every_choice_of_the_configuration(choices):
     torch.manual_seed(0)
@@ -59,6 +67,14 @@ def test_every_choice_of_the_configuration(choices):
     bridge = build_bridge_from_module(twin, "AttnForConditionalGeneration", hf_config=twin.config)
     logits, cache = bridge.run_with_cache(batch["input_ids"], decoder_input=batch["decoder_input_ids"])
     compare(model, batch, logits, cache)
+    assert ("encoder_ln_final.hook_out" in cache) == (model.config.norm_position == "pre")
+    assert ("embed_ln.hook_out" in cache) == model.config.normalize_embedding
+
+
+def test_as_many_heads_on_both_sides():
+    model = AttnForConditionalGeneration(AttnConfig(**SIZES | {"encoder_attention_heads": 11}))
+    with pytest.raises(ValueError, match="symmetric attention heads"):
+        build_bridge_from_module(model, "AttnForConditionalGeneration", hf_config=model.config)
 
 
 def test_boot_transformers_knows_its_own_list_alone():

@@ -1,8 +1,8 @@
 """Run tests/clients, each file in an environment of its own that has its tool: `make test-clients`.
 
 An environment lies in build/clients and holds a tool with what it alone needs. All else it borrows from the environment
-that runs this script, torch and transformers first: pip sees both there, and is held to their versions. A tool that cannot
-be installed beside them is skipped, with what pip said; the exit status is 1 if a test failed.
+that runs this script, torch and transformers first: pip sees both there, and is held to their versions. A tool that
+cannot be installed beside them is skipped, with what pip said; the exit status is 1 if a test failed.
 
     .venv/bin/python scripts/run_clients.py [NAME ...]
 """
@@ -56,9 +56,8 @@ def run_client(name: str, requirement: str) -> str:
         print(why_not, flush=True)
         return "skipped"
     test = TESTS / f"test_{name.replace('-', '_')}.py"
-    return (
-        "failed" if subprocess.run([python, "-m", "pytest", "-m", "clients", test], cwd=ROOT).returncode else "passed"
-    )
+    done = subprocess.run([python, "-m", "pytest", "-m", "clients", test], cwd=ROOT)
+    return "failed" if done.returncode else "passed"
 
 
 def main(names: list[str]) -> int:

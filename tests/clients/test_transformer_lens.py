@@ -1,7 +1,5 @@
 import pytest
 import torch
-from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources import build_bridge_from_module
 
 from hf_attn_model import AttnConfig, AttnForConditionalGeneration, load_translator, record_attention
 
@@ -56,7 +54,7 @@ def test_it_sees_what_is_recorded(recipe):
     ],
     ids=["post", "learned", "rotary", "two vocabularies"],
 )
-def test_every_choice_of_the_configuration(choices):
+def test_every_choice_of_the_configuration(recipe, choices):
     torch.manual_seed(0)
     model = AttnForConditionalGeneration(AttnConfig(**SIZES, **choices)).eval()
     if choices.get("logits_bias"):
@@ -64,20 +62,22 @@ def test_every_choice_of_the_configuration(choices):
     twin = AttnForConditionalGeneration(model.config).eval()
     twin.load_state_dict(model.state_dict())
     batch = {"input_ids": torch.tensor([[5, 7, 11, 13, 1]]), "decoder_input_ids": torch.tensor([[0, 3, 2]])}
-    bridge = build_bridge_from_module(twin, "AttnForConditionalGeneration", hf_config=twin.config)
+    bridge = recipe["build_bridge_from_module"](twin, "AttnForConditionalGeneration", hf_config=twin.config)
     logits, cache = bridge.run_with_cache(batch["input_ids"], decoder_input=batch["decoder_input_ids"])
     compare(model, batch, logits, cache)
     assert ("encoder_ln_final.hook_out" in cache) == (model.config.norm_position == "pre")
     assert ("embed_ln.hook_out" in cache) == model.config.normalize_embedding
 
 
-def test_as_many_heads_on_both_sides():
+def test_as_many_heads_on_both_sides(recipe):
     model = AttnForConditionalGeneration(AttnConfig(**SIZES | {"encoder_attention_heads": 11}))
     with pytest.raises(ValueError, match="symmetric attention heads"):
-        build_bridge_from_module(model, "AttnForConditionalGeneration", hf_config=model.config)
+        recipe["build_bridge_from_module"](model, "AttnForConditionalGeneration", hf_config=model.config)
 
 
-def test_boot_transformers_knows_its_own_list_alone():
+def test_boot_transformers_knows_its_own_list_alone(recipe):
+    from transformer_lens.model_bridge import TransformerBridge
+
     model, tokenizer = load_translator("textbook")
     with pytest.raises(ValueError, match="Could not determine supported architecture from config"):
         TransformerBridge.boot_transformers("textbook", hf_model=model, tokenizer=tokenizer)

@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # and several times faster on one that is busy with other work.
 export GOMP_SPINCOUNT = 1000
 
-.PHONY: demo quick test test-all test-faults test-lowest docs clean
+.PHONY: demo quick test test-all test-faults test-clients test-lowest docs clean
 demo: .venv/demo
 	.venv/bin/hf-attn demo $(RECIPE)
 
@@ -17,14 +17,14 @@ test: .venv/test node_modules/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 PAGE_ARTEFACTS=build/pages .venv/bin/pytest -n 2 --dist worksteal \
-		-m "not (slow or faults)"
+		-m "not (slow or faults or clients)"
 
 # Under a minute on two quiet cores: style, and the tests that need no training, browser, Hub or library around us.
 quick: .venv/test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal \
-		-m "not (slow or faults or train or browser or hub or ecosystem)"
+		-m "not (slow or faults or clients or train or browser or hub or ecosystem)"
 
 # What `test` leaves out: tests of a minute or more each, and those of faults.
 test-all: test test-faults docs
@@ -34,6 +34,10 @@ test-all: test test-faults docs
 # that may not be, their tests are skipped aloud.
 test-faults: .venv/test
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal -m faults -rs
+
+# The tools of docs/clients.md, each in an environment of its own; CLIENTS="shap optuna" runs some of them.
+test-clients: .venv/test
+	OMP_NUM_THREADS=1 .venv/bin/python scripts/run_clients.py $(CLIENTS)
 
 # The documentation as a site, into site/; a link that leads nowhere is an error.
 docs: .venv/docs
@@ -64,7 +68,7 @@ node_modules/.installed: package-lock.json
 # The tests on the lowest versions that pyproject.toml allows, in an environment of its own. Only torch is the pinned one:
 # of lower ones the package index has for Linux no build without CUDA, which would be gigabytes.
 test-lowest: .venv-lowest/test
-	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or faults or browser)"
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 --dist worksteal -m "not (slow or faults or clients or browser)"
 
 .venv-lowest/test: pyproject.toml constraints.txt
 	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest

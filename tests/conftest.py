@@ -17,6 +17,7 @@ torch.set_num_threads(1)
 # What takes its time, or needs more than the code at hand, is marked by its folder, its module, or a fixture it uses.
 PLACE_MARKS = {
     "app": "browser",
+    "clients": "clients",
     "conformance": "ecosystem",
     "docs": "train",
     "ecosystem": "ecosystem",

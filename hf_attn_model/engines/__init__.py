@@ -2,6 +2,7 @@
 
 Reading order: `families` (which stock class computes what, field by field) -> `weights` (the same numbers under the
 other side's names) -> `checks` (logits, positions and token ids of both sides compared) -> `convert` (a folder).
+`transformer_lens` is for that library alone, which finds it by itself.
 """
 
 from .convert import Conversion, convert

@@ -50,13 +50,14 @@ class AttnConfig(PreTrainedConfig):
         normalize_embedding: normalise the sum of word vector and position, as BART.
         tie_word_embeddings: the output projection is the transposed embedding (of the target).
         logits_bias: add `final_logits_bias`, a buffer, to the logits, as Marian.
+        is_decoder: false, as for every model with an encoder; tools such as SHAP ask.
 
     Raises:
         StrictDataclassError (of huggingface_hub): a value of the wrong type, a size below 1, more positions than above,
-            heads that do not divide `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, or
-            a `norm_position` or `position_embedding` other than those above, an odd `head_dim` with rotary positions, a
-            `pad_token_id` or `decoder_start_token_id` that is no token of the vocabulary, or a setting that another one
-            makes void.
+            heads that do not divide `d_model` (without `head_dim`), a dropout outside [0, 1), an unknown activation, a
+            `norm_position` or `position_embedding` other than those above, an odd `head_dim` with rotary positions, a
+            `pad_token_id` or `decoder_start_token_id` that is no token of the vocabulary, `is_decoder`, or a setting
+            that another one makes void.
     """
 
     model_type = "hf_attn"
@@ -91,6 +92,7 @@ class AttnConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
     logits_bias: bool = False
     is_encoder_decoder: bool = True
+    is_decoder: bool = False
     use_cache: bool = True
     pad_token_id: int | None = 0
     bos_token_id: int | None = None
@@ -135,6 +137,8 @@ class AttnConfig(PreTrainedConfig):
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         if self.activation_function not in ACT2FN:
             raise ValueError(f'there is no activation_function "{self.activation_function}"')
+        if self.is_decoder:
+            raise ValueError("is_decoder must be false: an AttnModel has an encoder, too")
         if self.norm_position not in ("pre", "post"):
             raise ValueError(f'norm_position must be "pre" or "post", got "{self.norm_position}"')
         self._validate_positions()

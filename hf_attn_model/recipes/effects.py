@@ -52,7 +52,7 @@ OWNED_MODEL = {
     "vocab_size": "set vocab_size",
     **dict.fromkeys(("decoder_vocab_size", "share_encoder_decoder_embeddings"), ONE_VOCABULARY),
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), BY_TOKENIZER),
-    "is_encoder_decoder": "every model here is one",
+    **dict.fromkeys(("is_encoder_decoder", "is_decoder"), "every model here has an encoder and a decoder"),
     "use_cache": "set training.use_cache",
 }
 PLAIN_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "adafactor")  # that take no arguments of their own

@@ -27,6 +27,7 @@ def test_save_and_load_is_exact(tmp_path):
         ({"max_position_embeddings": 10**9}, "max_position_embeddings must be at most 131072, got 1000000000"),
         ({"pad_token_id": 37, "vocab_size": 37}, "pad_token_id must be a token from 0 to 36, got 37"),
         ({"decoder_start_token_id": -1}, "decoder_start_token_id must be a token from 0 to 31999, got -1"),
+        ({"is_decoder": True}, "is_decoder must be false"),
         ({"norm_position": "middle"}, "norm_position must be"),
         ({"position_embedding": "counted"}, "position_embedding must be"),
         ({"position_offset": -1}, "position_offset must be at least 0, got -1"),

@@ -85,6 +85,24 @@ def test_a_shard_is_read_through_once_in_a_process_until_it_changes(copied, monk
         open_maps(folder)[0]
 
 
+def test_a_shard_that_was_read_is_read_again_where_another_is_told_of(copied):
+    folder = copied()
+    assert open_maps(folder)[0].source
+    facts = written.read_metadata(Folder(folder))
+    facts["shards"][0]["sha256"] = "0" * 64
+    (folder / "metadata.json").write_bytes(to_bytes(facts))
+    with pytest.raises(UserError, match=r"maps-00000\.arrow is damaged"):
+        open_maps(folder)[0]
+
+
+def test_a_shard_that_was_cut_says_how_much_of_it_is_there(copied):
+    shard = copied() / "maps-00000.arrow"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-8])
+    with pytest.raises(UserError, match=rf"arrow has {len(whole) - 8} of {len(whole)} bytes; run the same hf-attn exp"):
+        open_maps(shard.parent)[0]
+
+
 @pytest.mark.parametrize(
     "verb",
     [

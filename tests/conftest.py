@@ -144,11 +144,11 @@ def small_recipe(corpus, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def translator_folder(corpus, tmp_path_factory):
-    """The folder of a translator with a hundred steps on the counting corpus."""
+    """The folder of a translator with a few hundred steps on the counting corpus."""
     from hf_attn_model.training.card import write_card
     from hf_attn_model.training.train import train
 
-    recipe = make_recipe(corpus, tmp_path_factory.mktemp("recipe"), max_steps=100, eval_steps=50)
+    recipe = make_recipe(corpus, tmp_path_factory.mktemp("recipe"), max_steps=150, eval_steps=50)
     return made_once(tmp_path_factory, "translator", lambda folder: write_card(train(recipe, folder)))
 
 

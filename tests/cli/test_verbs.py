@@ -41,7 +41,7 @@ def test_train_evaluate_and_the_card(small_recipe, tmp_path, hf_attn, corpus):
 
 
 def test_average_checkpoints_then_translate(translator_folder, tmp_path, hf_attn, refused):
-    one, two = (translator_folder / f"checkpoint-{step}" for step in (100, 50))
+    one, two = (translator_folder / f"checkpoint-{step}" for step in (150, 100))
     status, out, _ = hf_attn("average", one, two, "--out", tmp_path / "named")
     assert status == 0
     assert out.endswith(f"next: hf-attn evaluate {tmp_path / 'named'}\n")

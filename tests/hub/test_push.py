@@ -60,7 +60,7 @@ def test_says_what_goes_up_what_does_not_and_what_is_next(pushed, hub):
     }
     assert f"model alice/count: {len(FILES) - 1} files" in pushed
     left_out = pushed[pushed.index("left out: ") :].splitlines()[0]
-    assert left_out == "left out: checkpoint-100/, checkpoint-50/, notes.txt, runs/, training_args.bin"
+    assert left_out == "left out: checkpoint-100/, checkpoint-150/, notes.txt, runs/, training_args.bin"
     assert f"pushed: {hub.url}/alice/count\n" in pushed
     assert f"pushed: {hub.url}/datasets/alice/count-attention\n" in pushed
     assert pushed.splitlines()[-1] == "next: hf-attn translate alice/count ..."

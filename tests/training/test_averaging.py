@@ -88,7 +88,7 @@ def test_what_makes_weights_a_model_is_carried_along_and_nothing_of_the_training
     code = {path.name for path in checkpoint.glob("*.py")}
     assert code
     assert names == of_a_model | code | {"model.safetensors", AVERAGE_FILE}
-    assert json.loads((out / AVERAGE_FILE).read_text())["checkpoints"] == ["checkpoint-100", "checkpoint-50"]
+    assert json.loads((out / AVERAGE_FILE).read_text())["checkpoints"] == ["checkpoint-150", "checkpoint-100"]
 
 
 @pytest.mark.parametrize("same", [True, False])

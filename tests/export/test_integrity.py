@@ -95,6 +95,13 @@ def test_a_shard_that_was_read_is_read_again_where_another_is_told_of(copied):
         open_maps(folder)[0]
 
 
+def test_a_note_is_about_the_shard_of_its_name(copied):
+    folder = copied()
+    (folder / "maps-00003.json").write_bytes(to_bytes(written.read_metadata(Folder(folder))["shards"][1]))
+    with pytest.raises(UserError, match=r"maps-00003\.json is damaged: it is about maps-00001\.arrow"):
+        open_maps(folder)
+
+
 def test_a_shard_that_was_cut_says_how_much_of_it_is_there(copied):
     shard = copied() / "maps-00000.arrow"
     whole = shard.read_bytes()

@@ -26,7 +26,7 @@ quick: .venv/test
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist worksteal \
 		-m "not (slow or faults or clients or train or browser or hub or ecosystem)"
 
-# What `test` leaves out: tests of a minute or more each, and those of faults.
+# What `test` leaves out: tests that take long or repeat what others show, and those of faults.
 test-all: test test-faults docs
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m slow
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from browsing import launch_chromium
+from filelock import FileLock
 from hub.server import Hub
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here may depend on a network
@@ -78,6 +79,18 @@ def textbook_once():
         yield
 
 
+def made_once(tmp_path_factory, name, make):
+    """A folder that the first worker of a run to need it makes, and that nobody changes."""
+    ours = tmp_path_factory.getbasetemp()
+    folder = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / name
+    is_made = folder.with_name(f"{name}.made")
+    with FileLock(f"{folder}.lock"):
+        if not is_made.exists():
+            make(folder)
+            is_made.touch()
+    return folder
+
+
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven"]
 ZAHLEN = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben"]
 
@@ -85,7 +98,6 @@ ZAHLEN = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben"]
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
     """A folder with splits of a language in which one counts backwards."""
-    folder = tmp_path_factory.mktemp("counting")
     pairs = [
         {"en": f"{NUMBERS[a]} {NUMBERS[b]} {NUMBERS[c]}", "de": f"{ZAHLEN[c]} {ZAHLEN[b]} {ZAHLEN[a]}"}
         for a in range(7)
@@ -93,10 +105,14 @@ def corpus(tmp_path_factory):
         for c in range(7)
     ]
     splits = {"train": pairs, "dev": pairs[::31], "test": pairs[::53]}
-    for split, rows in splits.items():
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
-    return folder
+
+    def make(folder):
+        folder.mkdir()
+        for split, rows in splits.items():
+            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+            (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+    return made_once(tmp_path_factory, "counting", make)
 
 
 def make_recipe(corpus, folder, max_steps=24, eval_steps=8):
@@ -133,10 +149,8 @@ def translator_folder(corpus, tmp_path_factory):
     from hf_attn_model.training.card import write_card
     from hf_attn_model.training.train import train
 
-    folder = tmp_path_factory.mktemp("translator") / "counting"
     recipe = make_recipe(corpus, tmp_path_factory.mktemp("recipe"), max_steps=150, eval_steps=50)
-    write_card(train(recipe, folder))
-    return folder
+    return made_once(tmp_path_factory, "translator", lambda folder: write_card(train(recipe, folder)))
 
 
 @pytest.fixture(scope="session")

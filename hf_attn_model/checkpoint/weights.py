@@ -169,7 +169,8 @@ def check_values(model: "PreTrainedModel") -> None:
         wrong = tensor.isnan() if name in buffers else ~tensor.isfinite()
         if wrong.any():
             count = int(wrong.sum())
-            raise UserError(f"{name} holds {count:,} values that are no finite numbers in {dtype_name(tensor)}{AGAIN}")
+            those = "value that is no finite number" if count == 1 else "values that are no finite numbers"
+            raise UserError(f"{name} holds {count:,} {those} in {dtype_name(tensor)}{AGAIN}")
 
 
 def _wide(tensor: "Tensor") -> Any:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from families import FAMILIES, build
 
-from hf_attn_model.attention.edges import check_ids, check_texts, vocabulary_size
+from hf_attn_model.attention.edges import SHOWN, check_ids, check_texts, not_finite, vocabulary_size
 from hf_attn_model.attention.teacher_forcing import read_targets, teacher_forced_attention, teacher_forced_pass
 from hf_attn_model.attention.tokenized import TokenizedText, tokenize_with_words
 from hf_attn_model.errors import UserError
@@ -46,11 +46,34 @@ def test_ids_are_those_of_the_model():
     check_ids("one", [0, 36], vocabulary_size(model, "encoder"))
     for wrong in (37, -1):
         with pytest.raises(UserError, match=f"one has the token id {wrong}, but the model knows 0 to 36"):
-            check_ids("one", [3, wrong], vocabulary_size(model, "encoder"))
+            check_ids("one", [3, wrong, 99], vocabulary_size(model, "encoder"))
     model.get_decoder().set_input_embeddings(torch.nn.Embedding(41, model.config.d_model))  # a vocabulary of its own
     check_ids("one", [40], vocabulary_size(model, "decoder"))
     with pytest.raises(UserError, match="no tokens"):
         check_ids("one", [], vocabulary_size(model, "encoder"))
+
+
+def test_a_stack_that_does_not_tell_its_vocabulary_takes_all_ids():
+    def untold():
+        raise NotImplementedError  # as transformers' speech encoders do
+
+    model = build("marian")
+    for embeddings in (untold, lambda: None):
+        model.get_encoder().get_input_embeddings = embeddings
+        assert vocabulary_size(model, "encoder") is None
+    check_ids("one", [0, 10**9], None)
+    with pytest.raises(UserError, match="one has the token id -1"):
+        check_ids("one", [0, -1], None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_only_half_precision_may_be_too_narrow(dtype):
+    said = str(not_finite(build("ours").to(dtype), "line 3", "a" * SHOWN))
+    name = str(dtype).removeprefix("torch.")
+    advice = "" if dtype == torch.float32 else f", or {name} is too narrow for them: load it in float32"
+    assert said == f'line 3 ("{"a" * SHOWN}"): the model computes NaN or infinity: its weights are damaged{advice}'
+    longer = str(not_finite(build("ours").to(dtype), "line 3", "a" * SHOWN + "b"))
+    assert longer == said.replace('a"', 'a..."')
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -201,7 +201,7 @@ FC1 = "model.decoder.layers.0.fc1.weight"
 WRONG_WEIGHTS = [
     (
         lambda weights: weights[FC1].__setitem__((0, 3), float("nan")),
-        f"{FC1} holds 1 values that are no finite numbers",
+        f"{FC1} holds 1 value that is no finite number in float32",
     ),
     (lambda weights: weights[FC1].fill_(float("inf")), f"{FC1} holds 418 values that are no finite numbers in float32"),
     (lambda weights: weights.update({FC1: weights[FC1].round().long()}), f"{FC1} holds numbers of type int64, where"),
@@ -320,7 +320,7 @@ def test_a_verb_says_it_in_one_line(copy, capsys):
     assert main(["translate", str(copy), "one"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert f"{FC1} holds 1 values that are no finite numbers" in captured.err.splitlines()[-1]
+    assert f"{FC1} holds 1 value that is no finite number in float32" in captured.err.splitlines()[-1]
 
 
 def test_no_right_model_computes_a_table_that_large():

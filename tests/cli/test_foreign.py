@@ -24,7 +24,8 @@ def some_are_slow(*fast):
     return [pytest.param(kind, marks=[] if kind in fast else pytest.mark.slow) for kind in MODELS]
 
 
-ALL, FEW = some_are_slow(*MODELS), some_are_slow("m2m_100", "marian_two_vocabularies")
+FEW = some_are_slow("m2m_100", "marian_two_vocabularies")
+MOST = some_are_slow("m2m_100", "marian_two_vocabularies", "marian_to_many", "mbart", "t5")
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +71,7 @@ def marks(kind):
     )
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", MOST)
 def test_translate(kind, folders, hf_attn):
     status, out, error = hf_attn("translate", folders(kind), *SENTENCES, "", *languages(kind), "--num-beams", 2)
     assert status == 0, error
@@ -93,7 +94,7 @@ def test_evaluate(kind, folders, hf_attn, corpus_file, tmp_path):
     assert translations.read_text(encoding="utf-8") == single
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", MOST)
 @pytest.mark.parametrize("forced", [True, False])
 def test_export(kind, folders, hf_attn, corpus_file, tmp_path, forced):
     options = ["--forced"] if forced else []
@@ -163,7 +164,7 @@ def test_view_and_app(kind, folders, hf_attn, tmp_path, monkeypatch):
     assert served
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", MOST)
 def test_explain(kind, folders, hf_attn, refused):
     typed = ("explain", folders(kind), SENTENCES[0], "--place", "cross", *languages(kind), "--target", TARGETS[0])
     if kind == "t5":

@@ -112,7 +112,9 @@ C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 CP1252 = {"PYTHONIOENCODING": "cp1252"}
 
 
-@pytest.mark.parametrize(("start", "environment"), [(hf_attn, CP1252), (run, C)], ids=["cp1252", "C"])
+@pytest.mark.parametrize(
+    ("start", "environment"), [(hf_attn, CP1252), pytest.param(run, C, marks=pytest.mark.slow)], ids=["cp1252", "C"]
+)
 def test_any_locale(start, environment, tmp_path):
     (tmp_path / "sätze.txt").write_text("My dog drank the milk.\nHe sleeps.\n")
     options = {"env": environment, "text": False} if start is hf_attn else environment

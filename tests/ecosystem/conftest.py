@@ -51,6 +51,6 @@ def blank(pairs, tmp_path_factory):
 def trained(blank, pairs, tmp_path_factory):
     """The folder that the stock training script leaves: a translator that knows its pairs by heart."""
     folder = tmp_path_factory.mktemp("trained")
-    steps = ["--max_steps", 300, "--learning_rate", 1e-2, "--save_strategy", "no"]
+    steps = ["--max_steps", 150, "--learning_rate", 1e-2, "--save_strategy", "no", "--per_device_train_batch_size", 16]
     stock_trainer.main(arguments(blank, folder, pairs / "train.jsonl", None, *steps))
     return folder

@@ -13,8 +13,8 @@ from ecosystem.launch import arguments, history
 from small_models import BUILDS, V, build_name, make_model
 from torch._dynamo.testing import CompileCounter
 
-SLOW = pytest.mark.slow  # compiling takes its time: one of each in `make test`
-SOME_BUILDS = [pytest.param(build, marks=SLOW) if build == {"norm_position": "post"} else build for build in BUILDS]
+SLOW = pytest.mark.slow  # compiling takes its time: one training in `make test`, beside tests/model/test_inputs.py
+SOME_BUILDS = [build if "rotary" in build.values() else pytest.param(build, marks=SLOW) for build in BUILDS]
 SMALL = {"encoder_layers": 1, "decoder_layers": 1}
 SIZES = [(2, 7, 5), (3, 11, 13), (5, 17, 19)]  # sentences, source length, target length
 

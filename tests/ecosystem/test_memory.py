@@ -45,7 +45,7 @@ def loss_and_gradients(model, batch):
     ids=["re-entrant", "not re-entrant", "default"],
 )
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+@pytest.mark.parametrize("implementation", [pytest.param("eager", marks=pytest.mark.slow), "sdpa"])
 @pytest.mark.parametrize("build", BUILDS, ids=build_name)
 def test_gradient_checkpointing_is_exact(batch, build, implementation, dropout, options):
     rates = {"dropout": dropout, "attention_dropout": dropout, "activation_dropout": dropout}

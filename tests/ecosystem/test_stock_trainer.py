@@ -59,7 +59,8 @@ def test_a_resumed_training_equals_an_uninterrupted_one(blank, pairs, tmp_path, 
 
 
 def test_fine_tuning_learns_another_language(trained, pairs, tmp_path):
-    options = ["--max_steps", 200, "--learning_rate", 3e-3, "--eval_strategy", "steps", "--eval_steps", 100]
+    options = ["--max_steps", 100, "--learning_rate", 3e-3, "--eval_strategy", "steps", "--eval_steps", 50]
+    options += ["--per_device_train_batch_size", 16]
     files = pairs / "other_train.jsonl", pairs / "other_dev.jsonl"
     stock_trainer.main(arguments(trained, tmp_path, *files, *options, "--eval_on_start", "True"))
     losses, matches = history(tmp_path, "eval_loss"), history(tmp_path, "eval_exact_match")

@@ -54,6 +54,7 @@ def test_requirements_are_what_runs_here():
     assert len(lines) == declared.count('"') // 2
 
 
+@pytest.mark.slow  # an app and a model that come from the Hub are shown by tests/app and test_remote_loading.py
 def test_the_space_runs_and_loads_its_model_from_the_hub(pushed, checkpoint, tmp_path):
     for name, content in pushed[0].items():
         path = tmp_path / "space" / name

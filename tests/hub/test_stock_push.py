@@ -55,7 +55,7 @@ trainer.push_to_hub(blocking=True)
 """
 
 
-@pytest.mark.parametrize("way", [push_by_hand, push_by_trainer])
+@pytest.mark.parametrize("way", [push_by_hand, pytest.param(push_by_trainer, marks=pytest.mark.slow)])
 def test_what_was_pushed_loads_without_the_package(way, hub, client):
     repo = f"alice/{way.__name__.replace('_', '-')}"
     client.python(way(TEXTBOOK_FOLDER, repo))

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from hf_attn_model.model.decoding import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, longest_translation
+from hf_attn_model.model.decoding import (
+    ForcedEnds,
+    NonFiniteLogits,
+    OwnLimits,
+    RefuseNonFinite,
+    find_written,
+    longest_translation,
+)
 
 LIMITS = [3, 5]
 
@@ -49,3 +56,17 @@ def test_no_number_in_any_row_is_refused_with_its_sentence(number):
         with pytest.raises(NonFiniteLogits, match=f"sentence {row // 3} of the batch") as refused:
             refuse(torch.zeros(6, 1), scores)
         assert refused.value.sentence == row // 3
+
+
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_what_was_written_goes_up_to_its_end_mark_or_its_limit(is_forced):
+    ids, ends, rows = torch.randint(7, (2 * 31, 4), generator=torch.Generator().manual_seed(1)), {4, 6}, 31
+    written, is_full = find_written(ids, ends, LIMITS, is_forced)
+    freely, none = find_written(ids, ends, None, is_forced)
+    for row, tokens in enumerate(ids.tolist()):
+        room = LIMITS[row // rows] - 1
+        end = next((place for place, token in enumerate(tokens, 1) if token in ends), 99)
+        assert written[row].tolist() == [place <= min(end, room) for place in range(1, 5)]
+        assert is_full[row] == (end > room or (is_forced and end == room))
+        assert freely[row].tolist() == [place <= end for place in range(1, 5)]
+    assert not none.any()

@@ -76,6 +76,12 @@ def test_generate_refuses_it_too(fixed, name):
         fixed.generate(**mistake, max_length=3)
 
 
+def test_a_mask_of_what_was_encoded_elsewhere_has_its_shape_too(fixed):
+    states = fixed.get_encoder()(SOURCE).last_hidden_state
+    with pytest.raises(ValueError, match=re.escape("attention_mask must have the shape (batch, length) = (2, 7), got")):
+        fixed(encoder_outputs=(states,), attention_mask=SHORT, labels=LABELS)
+
+
 def test_steps_of_a_cache_are_refused_where_positions_end(fixed):
     with pytest.raises(ValueError, match="62 tokens reach position 61, but the model has positions 0 to 60"):
         fixed.generate(SOURCE, max_length=67, eos_token_id=None)

@@ -13,7 +13,7 @@ NAMED = {
 }
 
 
-@pytest.fixture(params=["en-es", "en-zh"])
+@pytest.fixture(scope="module", params=["en-es", "en-zh"])
 def rows(request):
     return load_textbook(request.param, "dev", size=307, roles=True)
 

@@ -118,17 +118,17 @@ def test_lora_trains_matrices_beside_the_weights_and_leaves_a_plain_translator(r
         train(longer, out, resume=True)
 
 
-def test_an_interrupted_fine_tuning_goes_on(recipe, base, tmp_path, monkeypatch):
+@pytest.mark.parametrize("changes", [pytest.param({}, marks=pytest.mark.slow), {"lora": {"r": 2}}], ids=str)
+def test_an_interrupted_fine_tuning_goes_on(changes, recipe, tmp_path):
     constant = recipe.training | {"lr_scheduler_type": "constant", "eval_steps": 2}
-    for name, changes in {"plain": {}, "lora": {"lora": {"r": 2}}}.items():
-        half = replace(recipe, training=constant | {"max_steps": 4}, **changes)
-        whole = replace(recipe, training=constant | {"max_steps": 8}, **changes)
-        train(half, tmp_path / name)
-        train(whole, tmp_path / name, resume=True)  # a finished training may be lengthened
-        at_once = train(whole, tmp_path / f"{name} at once")
-        assert_same(load_file(tmp_path / name / "model.safetensors"), load_file(at_once / "model.safetensors"))
-        with pytest.raises(UserError, match=r"training.max_steps=8, not 4: .*may grow"):
-            train(half, tmp_path / name, resume=True)
+    half = replace(recipe, training=constant | {"max_steps": 4}, **changes)
+    whole = replace(recipe, training=constant | {"max_steps": 8}, **changes)
+    train(half, tmp_path / "run")
+    train(whole, tmp_path / "run", resume=True)  # a finished training may be lengthened
+    at_once = train(whole, tmp_path / "at once")
+    assert_same(load_file(tmp_path / "run" / "model.safetensors"), load_file(at_once / "model.safetensors"))
+    with pytest.raises(UserError, match=r"training.max_steps=8, not 4: .*may grow"):
+        train(half, tmp_path / "run", resume=True)
 
 
 def test_the_card_names_the_base_and_inherits_licence_languages_and_data(greek, tmp_path):

@@ -160,10 +160,16 @@ def alone(model, tokenizer, sentence, num_beams, count=1):
 
 ENDS = [1, *range(4, 257, 2)]  # so many that a model which learned nothing soon meets one
 FORCED = {"forced_eos_token_id": 1}
-SEARCHES = [(1, {}), (1, FORCED), (3, {}), (3, {"early_stopping": True}), (3, {"early_stopping": "never"}), (3, FORCED)]
+SEARCHES = [(3, {}), (3, FORCED), (1, {}), (1, FORCED), (3, {"early_stopping": True}), (3, {"early_stopping": "never"})]
+FAMILIES = ["ours", "marian", "t5"]
+SEARCHED = [("ours", *each) for each in SEARCHES] + [
+    pytest.param(family, *each, marks=[] if each in SEARCHES[:2] else SLOW)
+    for family in FAMILIES[1:]
+    for each in SEARCHES
+]
 
 
-@pytest.fixture(params=["ours", "marian", "t5"])
+@pytest.fixture(params=FAMILIES)
 def untrained(request, translator):
     """A model that now ends, and now comes to the limit; with the tokenizer."""
     tokenizer = translator[1]
@@ -175,7 +181,7 @@ def untrained(request, translator):
     return model, tokenizer
 
 
-@pytest.mark.parametrize(("num_beams", "settings"), SEARCHES, ids=str)
+@pytest.mark.parametrize(("untrained", "num_beams", "settings"), SEARCHED, ids=str, indirect=["untrained"])
 def test_a_sentence_has_its_own_limit_whatever_it_is_translated_with(untrained, num_beams, settings):
     model, tokenizer = untrained
     model.generation_config.update(**settings)

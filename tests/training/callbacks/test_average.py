@@ -93,7 +93,7 @@ def no_checkpoint(run):
 FOR_RESUMING = evaluated(learning_rate=0.3, save_total_limit=3)
 
 
-@pytest.fixture(scope="module", params=[{"last": 3}, {"best": 2}], ids=str)
+@pytest.fixture(scope="module", params=[pytest.param({"last": 3}, marks=pytest.mark.slow), {"best": 2}], ids=str)
 def whole_and_stopped(request, tmp_path_factory):
     """What is averaged, an uninterrupted training, and the folder of the same one stopped in step 6."""
     folder = tmp_path_factory.mktemp("resumed")

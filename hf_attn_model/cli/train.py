@@ -12,13 +12,18 @@ from .options import (
     OF_RECIPE,
     Config,
     NumBeams,
+    OnBadRow,
+    OnLongName,
+    SourceColumn,
     SourceLang,
+    TargetColumn,
     TargetLang,
     check_beams,
     check_new_file,
     complete_recipe,
     language,
     required,
+    say_tally,
     set_languages,
     users_folder,
 )
@@ -106,6 +111,10 @@ def evaluate(
     translations: Annotated[str | None, typer.Option(metavar="FILE", help="write the translations, one a line")] = None,
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
+    on_long: Annotated[OnLongName, typer.Option(help="a source with more tokens than the model reads")] = "split",
     num_beams: NumBeams = None,
 ) -> None:
     """Score a translator on a corpus."""
@@ -115,6 +124,7 @@ def evaluate(
     checkpoint = open_checkpoint(model)
     from ..files import write_text
     from ..text.corpora import load_corpus
+    from ..text.tally import Tally
     from ..training.evaluate import choose_test_set, own_test_set, save_scores
     from ..training.evaluate import evaluate as evaluate_corpus
 
@@ -126,13 +136,26 @@ def evaluate(
         split=split,
         source_lang=language(source_lang, checkpoint, "source"),
         target_lang=language(target_lang, checkpoint, "target"),
+        source_column=source_column,
+        target_column=target_column,
     )
     name = required(chosen.corpus, "--corpus")
     set_languages(checkpoint, chosen.source_lang, chosen.target_lang, are_columns=True)
-    loaded = load_corpus(name, chosen.source_lang, chosen.target_lang, chosen.split, config=chosen.config)
+    loaded = load_corpus(
+        name,
+        chosen.source_lang,
+        chosen.target_lang,
+        chosen.split,
+        config=chosen.config,
+        source_column=chosen.source_column,
+        target_column=chosen.target_column,
+        on_bad_row=on_bad_row,
+        keep_rows=True,
+    )
     print(loaded.summary(), flush=True)
     width = num_beams or checkpoint.num_beams
-    announce(f"Translating {len(loaded.dataset):,} sentences with {checkpoint} (beam {width})")
+    announce(f"Translating {loaded.full:,} sentences with {checkpoint} (beam {width})")
+    tally = Tally()
     scores, texts = evaluate_corpus(
         checkpoint.model,
         checkpoint.tokenizer,
@@ -141,7 +164,10 @@ def evaluate(
         num_beams=width,
         lowercase=checkpoint.lowercase,
         progress=is_terminal(),
+        on_long=on_long,
+        tally=tally,
     )
+    say_tally(tally, "sources")
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if translations:
         write_text(translations, "".join(f"{' '.join(text.splitlines())}\n" for text in texts))

@@ -18,12 +18,17 @@ from .options import (
     IntoLang,
     Model,
     NumBeams,
+    OnBadRow,
+    OnLongPair,
+    SourceColumn,
     SourceLang,
     SpecialName,
+    TargetColumn,
     TargetLang,
     check_beams,
     language,
     numbers,
+    say_tally,
     set_languages,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
@@ -107,6 +112,10 @@ def export(
     to: Annotated[FormatName, typer.Option(help="parquet: float32")] = "arrow",
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
+    on_long: OnLongPair = "skip",
     num_beams: NumBeams = None,
 ) -> None:
     """Write the attention of every sentence of a corpus into files."""
@@ -121,13 +130,32 @@ def export(
     from ..export.export import export_attention, use_own_device
     from ..export.passes import pair_up
     from ..text.corpora import stream_corpus
+    from ..text.tally import Tally
 
     source = language(source_lang, checkpoint, "source")
     target = language(target_lang, checkpoint, "target") if forced else None
     set_languages(checkpoint, source, target_lang or target, are_columns=True)
     split = split or "test"
-    corpus = stream_corpus(data, source, target, split, config=config)
+    if target_column and not forced:
+        raise UserError("leave out --target-column: targets are read with --forced alone")
+    corpus = stream_corpus(
+        data,
+        source,
+        target,
+        split,
+        config=config,
+        source_column=source_column,
+        target_column=target_column,
+        on_bad_row=on_bad_row,
+    )
+    tally = Tally()
     use_own_device()
+    choices = {  # kept where they are not as before
+        "source_column": source_column,
+        "target_column": target_column,
+        "on_bad_row": on_bad_row if on_bad_row != "error" else None,
+        "on_long": on_long if on_long != "skip" else None,
+    }
     width = num_beams or checkpoint.num_beams
     announce(f"Exporting the attention of {checkpoint} on {data} into {out}")
     done = export_attention(
@@ -149,10 +177,15 @@ def export(
             "source_lang": source,
             "target_lang": target or target_lang,
             "hypotheses": hypotheses,
+            **{name: value for name, value in choices.items() if value},
         },
         progress=is_terminal(),
+        on_long=on_long,
+        tally=tally,
     )
     print(corpus.summary())
+    say_tally(corpus.tally, "rows without text")
+    say_tally(tally, "rows")
     if done is None:
         print(f"this process is done, others are not yet: {out}")
     else:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import datasets
 import pyarrow as pa
@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 10_000
 LEFT_OUT = ("blank", "one-sided", "unreadable")  # why a row is
 IN_MEMORY = (datasets.Dataset, datasets.IterableDataset)
 
-Data = str | os.PathLike | datasets.Dataset | datasets.IterableDataset | dict
+Data: TypeAlias = "str | os.PathLike | datasets.Dataset | datasets.IterableDataset | dict"
 OnBadRow = Literal["skip", "error"]
 
 
@@ -83,12 +83,17 @@ class Corpus:
     unreadable: int = 0
     places: list[str] | None = None
 
+    @property
+    def full(self) -> int:
+        """How many pairs have text on both sides."""
+        unused = self.blank + self.one_sided + self.unreadable if self.places else 0
+        return len(self.dataset) - unused
+
     def summary(self) -> str:
         """One line to print, e.g. "113,153 pairs from tatoeba_en-es/train.jsonl.gz; left out: 3 blank"."""
         kind = "pairs" if "target" in self.dataset.column_names else "sentences"
         counts = {"blank": self.blank, "one-sided": self.one_sided, "unreadable": self.unreadable}
-        unused = sum(counts.values()) if self.places else 0
-        return _summary(len(self.dataset) - unused, kind, self.name, counts)
+        return _summary(self.full, kind, self.name, counts)
 
 
 def load_corpus(
@@ -149,9 +154,9 @@ class CorpusStream:
         """Go through the pairs that are full."""
         return (row.texts for row in self.rows() if row.texts[0])
 
-    def rows(self) -> Iterator[TextRow]:
-        """Go through all rows, each with its place: what is written beside them has as many."""
-        self.tally, self._full = Tally(), 0
+    def rows(self, tally: Tally | None = None) -> Iterator[TextRow]:
+        """Go through all rows, each with its place: what is written beside them has as many. `tally` counts anew."""
+        self.tally, self._full = Tally() if tally is None else tally, 0
         for row in self._read(self.tally):
             self._full += bool(row.texts[0])
             yield row
@@ -253,6 +258,12 @@ def local_path(corpus: str) -> Path | None:
             raise UserError(f"{corpus}: there is no home of that name") from None
         is_there = path.exists() or sum(meaning_of(code) is not None for code in sides_beside(path)) > 1
     return path if is_there else None
+
+
+def whole_path(corpus: str) -> str:
+    """Call a corpus on this machine by its whole path, which finds it from any folder; others by their name."""
+    path = local_path(corpus)
+    return corpus if path is None else str(path.absolute())
 
 
 def open_rows(corpus: Data, sides: Sides, split: str, config: str | None = None, *, streaming: bool = False) -> Opened:
@@ -365,8 +376,8 @@ def _collect(rows: Iterable[Row], name: str, sides: Sides, on_bad_row: OnBadRow,
                 yield row.texts
 
     table = _as_table(texts(), ["source", "target"][: len(sides.languages)])
-    left_out = [tally.counts[why] for why in LEFT_OUT]
-    return Corpus(datasets.Dataset(table), name, *left_out, places if keep_rows else None)
+    blank, one_sided, unreadable = (tally.counts[why] for why in LEFT_OUT)
+    return Corpus(datasets.Dataset(table), name, blank, one_sided, unreadable, places if keep_rows else None)
 
 
 def _as_table(pairs: Iterator[tuple[str, ...]], columns: list[str]) -> pa.Table:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from transformers import (
     AutoTokenizer,
     DataCollatorForSeq2Seq,
@@ -21,7 +21,7 @@ from ..checkpoint import Checkpoint, load_translator
 from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError, in_words
 from ..files import holds_something, locked
-from ..recipes.recipe import Recipe, recipe_of
+from ..recipes.recipe import Recipe, located, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
 from .backend import ComputeBackend, choose_backend
@@ -40,7 +40,7 @@ from .trainer import TranslationTrainer
 LENGTHS = ("training.max_steps", "training.num_train_epochs", "early_stopping_patience")  # may grow when resuming
 
 
-def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
+def train(recipe: Recipe, out: str | Path, resume: bool = False, *, data: DatasetDict | None = None) -> Path:
     """Train what the recipe says, and leave the best checkpoint, its tokenizer and the records of the run in `out`.
 
     Args:
@@ -49,19 +49,21 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet; also after
             the end of the training, if `training.max_steps`, `training.num_train_epochs` or `early_stopping_patience`
             is larger now. The learning rate then goes on as the schedule of the new length has it at that step.
+        data: the corpus, if a program holds it: a data set for each split; `recipe.corpus` is then its name alone.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
             cannot be read, a package to report to is missing, another process trains there, or the training diverges.
     """
     out = Path(out)
+    recipe = recipe if data is not None else located(recipe)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
     precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
     backend = choose_backend(precision) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
     with locked(out) if arguments.process_index == 0 else nullcontext():
-        return _train(recipe, out, resume, backend, arguments)
+        return _train(recipe, out, resume, backend, arguments, data)
 
 
 def _train(
@@ -70,6 +72,7 @@ def _train(
     resume: bool,
     backend: ComputeBackend | None,
     arguments: Seq2SeqTrainingArguments,
+    data: DatasetDict | None,
 ) -> Path:
     """Train in a folder that this process, or the main one beside it, holds."""
     if arguments.process_index == 0:
@@ -85,7 +88,7 @@ def _train(
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs = load_pairs(recipe)
+    train_pairs, dev_pairs = load_pairs(recipe, data)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
     model, tokenizer = _begin(recipe, base, train_pairs, checkpoint)
     processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
@@ -164,7 +167,7 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     earlier = recipe_of(out)
     if earlier is None:
         raise UserError(f"there is no training to resume in {out}")
-    earlier_settings, settings = _settings(earlier), _settings(recipe)
+    earlier_settings, settings = _settings(located(earlier)), _settings(recipe)
     for name in {**earlier_settings, **settings}:
         before, now = earlier_settings.get(name), settings.get(name)
         are_numbers = isinstance(before, int | float) and isinstance(now, int | float)

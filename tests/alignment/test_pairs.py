@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from hf_attn_model.alignment.pairs import GoldPair, Pair, read_gold, read_pairs
+from hf_attn_model.alignment.gold import read_gold
+from hf_attn_model.alignment.pairs import GoldPair, Pair, read_pairs
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.corpora import load_corpus
 

@@ -8,7 +8,6 @@ from ...errors import UserError
 from ...files import read_json, reading, within
 from .columns import Sides
 from .side_by_side import files_beside, sides_beside
-from .tatoeba import linked_files
 
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"  # what `save_to_disk` leaves in the folder of a dataset
 SHARD = re.compile(r"(?P<split>.+?)-(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?")
@@ -33,7 +32,7 @@ def saved_files(folder: Path, split: str) -> list[Path] | None:
     return [within(folder, name) for name in names]
 
 
-def split_files(folder: Path, split: str, suffixes: "dict[Path, str]", sides: Sides) -> list[Path]:
+def split_files(folder: Path, split: str, suffixes: dict[Path, str], sides: Sides) -> list[Path]:
     """Find the file of a split, or its shards: `train.jsonl`, or `data/train-00000-of-00005.parquet`.
 
     Args:
@@ -50,8 +49,8 @@ def split_files(folder: Path, split: str, suffixes: "dict[Path, str]", sides: Si
     whole = [path for path, stem in stems.items() if stem == split]
     shards = [path for path, shard in found.items() if shard and shard["split"] == split]
     if len(whole) > 1 or (whole and shards):
-        names = " and ".join(path.name for path in [*whole, *shards][:2])
-        raise UserError(f"{folder}: split {split!r} is in {names}: name the file")
+        both = " and ".join(path.name for path in [*whole, *shards][:2])
+        raise UserError(f"{folder}: split {split!r} is in {both}: name the file")
     if shards:
         _check_shards(folder, split, [shard for shard in found.values() if shard and shard["split"] == split])
     if not whole and not shards:
@@ -76,6 +75,3 @@ def _pairs_of_files(folder: Path, sides: Sides) -> Iterator[str]:
     for stem in dict.fromkeys(path.name.split(".")[0] for path in sorted(folder.iterdir())):
         if len(sides_beside(folder / stem)) > 1 and files_beside(folder / stem, sides):
             yield stem
-
-
-__all__ = ["linked_files", "saved_files", "split_files"]

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ...errors import UserError, in_words
 from .columns import Row
@@ -71,7 +71,7 @@ def _items(path: Path) -> Iterator[Row]:
 class _Text:
     """The text of a file, of which no more is held than an item takes."""
 
-    def __init__(self, file: IO[str]):
+    def __init__(self, file: codecs.StreamReader):
         self._file, self._held, self._at, self._is_all = file, "", 0, False
         self._decoder = json.JSONDecoder()
 

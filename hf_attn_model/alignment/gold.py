@@ -14,13 +14,14 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..text.corpora import TEXTBOOK, load_corpus, local_path, stream_corpus
-from ..text.readers import read_lines, read_rows
+from ..text.readers import read_lines, read_rows, suffix_of
 from ..text.readers.layouts import BARS
 from .formats import from_gold_pharaoh
 from .pairs import GoldPair, gold_pair, is_tokenised
 
 NAACL = re.compile(r"(?P<sentence>\d{1,9})\s+(?P<source>\d{1,9})\s+(?P<target>\d{1,9})(\s+(?P<kind>[SP]))?(\s+[\d.]+)?")
 SENTENCE = re.compile(r'<s snum="?(\d{1,9})"?>(.*)</s>')  # what stands around a sentence of NAACL's texts
+FORMS = "a .jsonl file of words and links, or links in the form of Pharaoh or NAACL"
 Links = list[tuple[int, int]]
 
 
@@ -43,7 +44,7 @@ def read_gold(data: str, source_lang: str | None, target_lang: str | None, split
         return [GoldPair(*(row[column] for column in columns)) for row in rows]
     path = local_path(data)
     if path is None or not path.is_file():
-        raise UserError(f"{data}: no such gold set: give textbook:en-es, or a file of words and links")
+        raise UserError(f"{data}: no gold set: give textbook:en-es, or {FORMS}")
     if is_tokenised(data):
         pairs = []
         for where, row in read_rows(path):
@@ -51,8 +52,10 @@ def read_gold(data: str, source_lang: str | None, target_lang: str | None, split
                 raise row
             if row is not None:
                 pairs.append(gold_pair(where, row))
-    else:
+    elif (suffix_of(path) or ".txt").startswith(".txt"):
         pairs = list(_linked_text(path, source_lang, target_lang))
+    else:
+        raise UserError(f"{data}: no gold set: its rows have no lists of words; give {FORMS}")
     if not any(pair.sure for pair in pairs):
         raise UserError(f"{data}: no row has a sure link")
     return pairs

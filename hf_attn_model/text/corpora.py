@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 10_000
 LEFT_OUT = ("blank", "one-sided", "unreadable")  # why a row is
 IN_MEMORY = (datasets.Dataset, datasets.IterableDataset)
 
-Data: TypeAlias = "str | os.PathLike | datasets.Dataset | datasets.IterableDataset | dict"
+Data: TypeAlias = str | os.PathLike | datasets.Dataset | datasets.IterableDataset | dict
 OnBadRow = Literal["skip", "error"]
 
 

@@ -5,7 +5,7 @@ error that it is, in its place, and the caller decides what becomes of it; only 
 UTF-8 and may be compressed.
 
 Read in this order: `packed`, `lines`, `columns` (which texts of a row), the formats `delimited` (with `layouts`),
-`json_rows`, `xml_rows`, `columnar`, `side_by_side`, `tatoeba`; `folders`.
+`json_text`, `xml_rows`, `columnar`, `side_by_side`, `tatoeba`; `folders`.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from ...errors import UserError
 from .columnar import arrow_rows, parquet_rows
 from .columns import Row, Sides
 from .delimited import csv_rows, text_rows, tsv_rows
-from .json_rows import json_lines, json_rows
+from .json_text import json_lines, json_rows
 from .lines import decode_lines, read_lines
 from .packed import PACKINGS, bare_name, packing_of, refuse_archive
 from .xml_rows import tmx_rows, xliff_rows

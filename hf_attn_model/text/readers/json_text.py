@@ -13,6 +13,7 @@ from .lines import PIECE, try_lines
 from .packed import opened
 
 KINDS = {list: "list", str: "text", int: "number", float: "number", bool: "truth", type(None): "null"}  # of JSON
+BEGINNING = 2**16  # bytes in which an array begins, or an object
 MOST_OF_ITEM = 2**24  # characters of one item of an array
 BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -20,7 +21,7 @@ BLANK = re.compile(r"[ \t\r\n]*")
 def json_rows(path: Path) -> Iterator[Row]:
     """The rows of a `.json` file: the objects of its one array, or those of its lines."""
     with opened(path) as file:
-        start = file.read(PIECE).removeprefix(codecs.BOM_UTF8).lstrip()
+        start = file.read(BEGINNING).removeprefix(codecs.BOM_UTF8).lstrip()
     return _items(path) if start.startswith(b"[") else json_lines(path)
 
 

@@ -39,7 +39,8 @@ def test_evaluate_and_export_too(verbose, tmp_path, hf_attn):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [SHORT, LONG, SHORT]))
     status, _, error = hf_attn("evaluate", verbose, "--corpus", pairs)
-    assert (status, warnings(error)) == (0, ["hf-attn: 2 translations reached their limit (line 1, line 3)"])
+    places = f"{pairs}, line 2, {pairs}, line 4"
+    assert (status, warnings(error)) == (0, [f"hf-attn: 2 translations reached their limit ({places})"])
     status, _, error = hf_attn("export", verbose, "--data", pairs, "--out", tmp_path / "maps")
     expected = "hf-attn: 2 translations reached their limit (sentence 0, sentence 2)"  # by its name in the export
     assert (status, warnings(error)) == (0, [expected])
@@ -65,7 +66,7 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, "", LONG, *width).endswith(f"line 2 {no_numbers}")
-    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"line 1 {no_numbers}")
+    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"pairs.tsv, line 2 {no_numbers}")
     assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(f"sentence 0 {no_numbers}")
     assert not (out / "metadata.json").exists(), "and no error of 0.0 is stated"
 

@@ -3,18 +3,22 @@
 A model and an export of it answer alike: `config`, and `attend(...)`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import tee
 
 import numpy as np
 
+from ..attention.fitting import tokenize_fitting
 from ..checkpoint import AlignmentConfig, Checkpoint
 from ..errors import UserError
 from ..export.store import Maps, open_maps
+from ..text.tally import Tally
+from ..text.too_long import OnLong
 from .cross_attention import CrossAttention, cross_attention_of, read_cross_attention
 from .formats import LinkedPair
 from .links import symmetrise, to_pairs
-from .pairs import Pair
+from .pairs import GoldPair, Pair
 
 
 class LiveModel:
@@ -28,9 +32,31 @@ class LiveModel:
         """How links are read, as chosen for the model; `None` where nothing was."""
         return self.checkpoint.alignment
 
-    def attend(self, pairs: Iterable[Pair], measure: str) -> Iterator[CrossAttention]:
+    def attend(
+        self, pairs: Iterable[Pair], measure: str, on_long: OnLong = "error", tally: Tally | None = None
+    ) -> Iterator[CrossAttention]:
         """Read the cross-attention of pairs; see `read_cross_attention`."""
-        return read_cross_attention(self.checkpoint.model, self.checkpoint.tokenizer, pairs, measure)
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        return read_cross_attention(model, tokenizer, pairs, measure, on_long=on_long, tally=tally)
+
+    def fitting(self, gold: Sequence[GoldPair], on_long: OnLong, tally: Tally | None = None) -> list[GoldPair]:
+        """Leave out the pairs that are too long for the model.
+
+        Args:
+            gold: with their words.
+            on_long: "skip" or "error"; half a sentence has not the links that annotators gave it.
+            tally: counts those that are left out.
+
+        Raises:
+            UserError: one is too long, with `on_long="error"`.
+        """
+        places = [pair.place or f"pair {number}" for number, pair in enumerate(gold, start=1)]
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        fit = partial(tokenize_fitting, model, tokenizer, on_long=on_long, tally=Tally() if tally is None else tally)
+        sources = fit([pair.source for pair in gold], places)
+        kept = [i for i, side in enumerate(sources) if side is not None]
+        targets = fit([gold[i].target for i in kept], [places[i] for i in kept], is_target=True)
+        return [gold[i] for i, side in zip(kept, targets, strict=True) if side is not None]
 
 
 class Export:

@@ -13,8 +13,9 @@ Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their wor
 D d_model.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, product
 
 import numpy as np
@@ -22,14 +23,17 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..attention.fitting import tokenize_fitting, without_partners
 from ..attention.modules import attention_modules
 from ..attention.places import LayerHead
 from ..attention.sentence import SentenceMaps
 from ..attention.teacher_forcing import teacher_forced_pass
-from ..attention.tokenized import TokenizedText, tokenize_with_words
+from ..attention.tokenized import TokenizedText
 from ..attention.words import average_words
 from ..checkpoint.alignment_config import AlignmentConfig, name_of
 from ..errors import UserError
+from ..text.tally import Tally
+from ..text.too_long import OnLong
 from .links import link_words
 from .pairs import Pair
 
@@ -134,46 +138,70 @@ def read_cross_attention(
     pairs: Iterable[Pair],
     measure: str = "weights",
     batch_size: int = BATCH_SIZE,
+    *,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
 ) -> Iterator[CrossAttention]:
     """Read the cross-attention of sentence pairs off teacher-forced passes over batches of them, in order.
+
+    There are as many as pairs: that of an empty one, or of one that is left out, has no words.
 
     Args:
         model, tokenizer: see `teacher_forced_attention`.
         pairs: either all or none of them with words of their own.
         measure: "weights", or "norms" to keep what norms are made of beside the weights.
         batch_size: pairs per forward pass.
+        on_long: what becomes of a pair with more tokens than the model has positions: "skip", "truncate" or "error".
+        tally: counts those.
 
     Raises:
         UserError: words that do not stand in their text, a sentence longer than the model's positions, or a model
             without a known output projection (norms).
     """
+    tally = Tally() if tally is None else tally
     projections = output_projections(model) if measure == "norms" else None
     pairs, done = iter(pairs), 0
     while batch := list(islice(pairs, batch_size)):
-        sources = tokenize_with_words(tokenizer, [pair.source for pair in batch], words=given_words(batch, "source"))
-        targets = tokenize_with_words(
-            tokenizer, [pair.target for pair in batch], is_target=True, words=given_words(batch, "target")
-        )
         names = [str(done + i) for i in range(len(batch))]
-        forward = teacher_forced_pass(
-            model,
-            sources,
-            targets,
-            names=names,
-            places=["cross"],
-            keep=("query", "key", "value") if projections else ("query", "key"),
+        places = [pair.place or f"sentence {name}" for pair, name in zip(batch, names, strict=True)]
+        words = given_words(batch, "source"), given_words(batch, "target")
+        read = partial(tokenize_fitting, model, tokenizer, places=places, on_long=on_long, tally=tally)
+        sources, targets = without_partners(
+            tokenizer,
+            read([pair.source for pair in batch], words=words[0]),
+            read([pair.target for pair in batch], is_target=True, words=words[1]),
+            have_words=words[0] is not None,
         )
-        weights = forward.weights("cross").cpu().numpy()  # (B,L,H,T,S)
-        for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
-            products = None
-            if projections:
-                values = [forward[i].cross[layer].value for layer in projections]
-                products = [
-                    head_products(value, projection).cpu().numpy()
-                    for value, projection in zip(values, projections.values(), strict=True)
-                ]
-            yield _cross_attention(names[i], weights[i], products, source, target)
+        yield from attend_batch(model, sources, targets, names, projections)
         done += len(batch)
+
+
+def attend_batch(
+    model: PreTrainedModel,
+    sources: Sequence[TokenizedText],
+    targets: Sequence[TokenizedText],
+    names: Sequence[str],
+    projections: Mapping[int, torch.Tensor] | None = None,
+) -> Iterator[CrossAttention]:
+    """Read the cross-attention of one batch of pairs; `projections` of `output_projections` are for norms."""
+    forward = teacher_forced_pass(
+        model,
+        sources,
+        targets,
+        names=names,
+        places=["cross"],
+        keep=("query", "key", "value") if projections else ("query", "key"),
+    )
+    weights = forward.weights("cross").cpu().numpy()  # (B,L,H,T,S)
+    for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        products = None
+        if projections:
+            values = [forward[i].cross[layer].value for layer in projections]
+            products = [
+                head_products(value, projection).cpu().numpy()
+                for value, projection in zip(values, projections.values(), strict=True)
+            ]
+        yield _cross_attention(names[i], weights[i], products, source, target)
 
 
 def _cross_attention(

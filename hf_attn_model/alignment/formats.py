@@ -15,7 +15,7 @@ from .pairs import read_json_links
 from .scores import Link
 
 JSON_SUFFIX = ".jsonl"
-NUMBER = re.compile(r"[0-9]{1,9}")  # of a word
+LINK = re.compile(r"([0-9]{1,9})([-p])([0-9]{1,9})")  # of two words; p: a possible one, of annotators
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,26 @@ def from_pharaoh(line: str, where: str = "Pharaoh") -> list[tuple[int, int]]:
     """
     links = []
     for part in line.split():
-        source, dash, target = part.partition("-")
-        if not (dash and NUMBER.fullmatch(source) and NUMBER.fullmatch(target)):
+        link = LINK.fullmatch(part)
+        if link is None or link[2] != "-":
             raise UserError(f"{where}: {shortened(part)} is no link; expected SOURCE-TARGET, such as 0-2")
-        links.append((int(source), int(target)))
+        links.append((int(link[1]), int(link[3])))
     return links
+
+
+def from_gold_pharaoh(line: str, where: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Read the sure links of a line, `0-2`, and the possible ones, `0p2`.
+
+    Raises:
+        UserError: something there is no link; `where` is what the message calls the line.
+    """
+    links: dict[str, list[tuple[int, int]]] = {"-": [], "p": []}
+    for part in line.split():
+        link = LINK.fullmatch(part)
+        if link is None:
+            raise UserError(f"{where}: {shortened(part)} is no link; expected SOURCE-TARGET, such as 0-2, or 0p2")
+        links[link[2]].append((int(link[1]), int(link[3])))
+    return links["-"], links["p"]
 
 
 def to_line(pair: LinkedPair, as_json: bool) -> str:
@@ -85,6 +100,8 @@ def read_links(path: str | os.PathLike) -> Iterator[list[tuple[int, int]]]:
         yield from (from_pharaoh(line, where) for where, line in read_lines(path))
         return
     for where, row in read_rows(path):
+        if isinstance(row, UserError):
+            raise row
         try:
             yield read_json_links((row or {}).get("links"))
         except ValueError:

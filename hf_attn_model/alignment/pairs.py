@@ -1,11 +1,10 @@
-"""Sentence pairs to align, from corpora, from pre-tokenised files and from gold sets.
+"""Sentence pairs to align, from corpora and from pre-tokenised files.
 
-A pre-tokenised row has lists of words: `{"source": ["the", "dog"], "target": ["el", "perro"]}`; a gold set has links of
-them beside, `"sure": [[0, 0], [1, 1]], "possible": []`, pairs of 0-based [source word, target word].
+A pre-tokenised row has lists of words: `{"source": ["the", "dog"], "target": ["el", "perro"]}`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..text.corpora import TEXTBOOK, load_corpus
+from ..text.corpora import TEXTBOOK, CorpusStream, OnBadRow, load_corpus, stream_corpus
 from ..text.readers import read_rows, suffix_of
+from ..text.tally import Tally
 from ..text.words import check_characters
 from .links import to_matrix
 from .scores import Link
@@ -27,12 +27,14 @@ class Pair:
     Attributes:
         source, target: the texts.
         source_words, target_words: their words as the caller counts them; `None`: as `text.words` cuts them.
+        place: where the pair stands, for messages.
     """
 
     source: str
     target: str
     source_words: list[str] | None = None
     target_words: list[str] | None = None
+    place: str | None = field(default=None, kw_only=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class GoldPair(Pair):
             self.source_words,
             [(target, source) for source, target in self.sure],
             [(target, source) for source, target in self.possible],
+            place=self.place,
         )
 
 
@@ -71,47 +74,73 @@ def read_pairs(
     config: str | None = None,
     words_are_spaced: bool = False,
 ) -> list[Pair]:
-    """Read the pairs of a corpus, or of a pre-tokenised `.jsonl` file.
+    """Read the pairs of a corpus, or of a pre-tokenised `.jsonl` file, that have words on both sides.
+
+    Arguments and errors are those of `stream_pairs`.
+    """
+    pairs = stream_pairs(data, source_lang, target_lang, split, config=config, words_are_spaced=words_are_spaced)
+    return [pair for pair in pairs if pair.source]
+
+
+def stream_pairs(
+    data: str,
+    source_lang: str | None,
+    target_lang: str | None,
+    split: str,
+    *,
+    config: str | None = None,
+    words_are_spaced: bool = False,
+    source_column: str | None = None,
+    target_column: str | None = None,
+    on_bad_row: OnBadRow = "error",
+    tally: Tally | None = None,
+) -> Iterator[Pair]:
+    """Read a pair for every row of a corpus, or of a pre-tokenised `.jsonl` file: an empty one where it has no use.
 
     Args:
-        data, source_lang, target_lang, split, config: see `load_corpus`; a pre-tokenised file needs no languages.
+        data, source_lang, target_lang, split, config, source_column, target_column, on_bad_row: see `load_corpus`; a
+            pre-tokenised file needs no languages.
         words_are_spaced: the words of a text are what white space separates in it.
+        tally: counts the rows of no use.
 
     Raises:
         UserError: what `load_corpus` raises, or a row without words.
     """
+    tally = Tally() if tally is None else tally
     if is_tokenised(data):
-        return [_pair(where, row) for where, row in read_rows(Path(data)) if row is not None]
+        return _tokenised_pairs(Path(data), on_bad_row, tally)
     if source_lang is None or target_lang is None:
         raise UserError(f"{data}: name its languages with --source-lang and --target-lang")
-    rows = load_corpus(data, source_lang, target_lang, split, config=config).dataset
-    if words_are_spaced:
-        return [Pair(row["source"], row["target"], row["source"].split(), row["target"].split()) for row in rows]
-    return [Pair(*(row.get(name) for name in ("source", "target", "source_words", "target_words"))) for row in rows]
-
-
-def read_gold(data: str, source_lang: str | None, target_lang: str | None, split: str) -> list[GoldPair]:
-    """Read a gold set: a pre-tokenised `.jsonl` file with links, or the built-in textbook.
-
-    Args:
-        data: "textbook:en-es", or a `.jsonl` or `.jsonl.gz` file.
-        source_lang, target_lang, split: of the textbook.
-
-    Raises:
-        UserError: there is no such set, or a row of it has no words, or links of words that are not there.
-    """
+    columns: dict[str, Any] = {"source_column": source_column, "target_column": target_column}
     if data.startswith(TEXTBOOK):
-        if source_lang is None or target_lang is None:
-            raise UserError(f"{data}: name its languages with --source-lang and --target-lang")
-        rows = load_corpus(data, source_lang, target_lang, split).dataset
-        columns = ("source", "target", "source_words", "target_words", "sure", "possible")
-        return [GoldPair(*(row[column] for column in columns)) for row in rows]
-    if not is_tokenised(data):
-        raise UserError(f"{data}: no gold set: give textbook:en-es, or a .jsonl file with lists of words and links")
-    pairs = [_gold_pair(where, row) for where, row in read_rows(Path(data)) if row is not None]
-    if not any(pair.sure for pair in pairs):
-        raise UserError(f"{data}: no row has a sure link")
-    return pairs
+        rows = load_corpus(data, source_lang, target_lang, split, **columns).dataset
+        if not words_are_spaced:
+            names = ("source", "target", "source_words", "target_words")
+            return (Pair(*(row[name] for name in names)) for row in rows)
+    stream = stream_corpus(data, source_lang, target_lang, split, config=config, on_bad_row=on_bad_row, **columns)
+    return _plain_pairs(stream, words_are_spaced, tally)
+
+
+def _plain_pairs(stream: CorpusStream, words_are_spaced: bool, tally: Tally) -> Iterator[Pair]:
+    for place, (source, target) in stream.rows(tally):
+        words = [source.split(), target.split()] if words_are_spaced else [None, None]
+        yield Pair(source, target, *words, place=place)
+
+
+def _tokenised_pairs(path: Path, on_bad_row: OnBadRow, tally: Tally) -> Iterator[Pair]:
+    for place, row in read_rows(path):
+        try:
+            if isinstance(row, UserError):
+                raise row
+            if row is not None:
+                yield _pair(place, row)
+                continue
+            tally.add("blank", place)
+        except UserError:
+            if on_bad_row == "error":
+                raise
+            tally.add("unreadable", place)
+        yield Pair("", "", [], [], place=place)
 
 
 def is_tokenised(data: str) -> bool:
@@ -119,19 +148,20 @@ def is_tokenised(data: str) -> bool:
     path = Path(data)
     if suffix_of(path) not in (".jsonl", ".jsonl.gz") or not path.is_file():
         return False
-    first: dict[str, Any] = next((row for _, row in read_rows(path) if row is not None), {})
+    first = next((row for _, row in read_rows(path) if isinstance(row, dict)), {})
     return isinstance(first.get("source"), list)
 
 
 def _pair(where: str, row: dict[str, Any]) -> Pair:
     source, target = _words(where, row, "source"), _words(where, row, "target")
-    return Pair(" ".join(source), " ".join(target), source, target)
+    return Pair(" ".join(source), " ".join(target), source, target, place=where)
 
 
-def _gold_pair(where: str, row: dict[str, Any]) -> GoldPair:
+def gold_pair(where: str, row: dict[str, Any]) -> GoldPair:
+    """Read a row of a gold set. Raises `UserError` for one without words, or with links of words that are not there."""
     source, target = _words(where, row, "source"), _words(where, row, "target")
     sure, possible = (_links(where, row, name, len(target), len(source)) for name in ("sure", "possible"))
-    return GoldPair(" ".join(source), " ".join(target), source, target, sure, possible)
+    return GoldPair(" ".join(source), " ".join(target), source, target, sure, possible, place=where)
 
 
 def _words(where: str, row: dict[str, Any], name: str) -> list[str]:

@@ -7,6 +7,9 @@ from pathlib import Path
 from ..attention.places import LayerHead
 from ..checkpoint import AlignmentConfig, Checkpoint
 from ..checkpoint.alignment_config import save_alignment
+from ..errors import UserError
+from ..text.tally import Tally
+from ..text.too_long import OnLong
 from .corpus import LiveModel
 from .heads import (
     HeadProfile,
@@ -49,18 +52,29 @@ class HeadSelection:
         save_alignment(folder, self.config, summarise_heads(self.profiles), facts)
 
 
-def select_heads(checkpoint: Checkpoint, gold: Mapping[str, Sequence[GoldPair]], measure: str) -> HeadSelection:
+def select_heads(
+    checkpoint: Checkpoint,
+    gold: Mapping[str, Sequence[GoldPair]],
+    measure: str,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
+) -> HeadSelection:
     """Choose the heads that align best.
 
     Args:
         checkpoint: the model.
         gold: linked pairs: "dev" to choose on; any others are only scored.
         measure: "weights" or "norms".
+        on_long: what becomes of a pair that is too long for the model: "skip" or "error".
+        tally: counts those.
 
     Raises:
-        UserError: a sentence is too long for the model, or norms cannot be read off it.
+        UserError: a sentence is too long for the model, or all are, or norms cannot be read off it.
     """
     model = LiveModel(checkpoint)
+    gold = {split: model.fitting(pairs, on_long, tally) for split, pairs in gold.items()}
+    if empty := [split for split, pairs in gold.items() if not pairs]:
+        raise UserError(f"no sentence of the {empty[0]} set fits into {checkpoint}")
     attentions = {split: list(model.attend(pairs, measure)) for split, pairs in gold.items()}
     config = choose_alignment_config(attentions["dev"], gold["dev"], measure)
     return HeadSelection(

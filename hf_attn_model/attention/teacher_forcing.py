@@ -157,16 +157,21 @@ def _check_lengths(
     model: PreTrainedModel, stack: str, kind: str, sides: Sequence[TokenizedText], names: Sequence[str]
 ) -> None:
     """Raise `UserError` for a sentence that has more tokens than a stack has positions, or ids that are none."""
-    configs = (model.config, getattr(stacks_of(model)[stack], "config", None))
-    fields = ("max_position_embeddings", f"max_{kind}_positions")
-    limits = [getattr(config, field, None) for config in configs for field in fields]
-    limit, size = next((limit for limit in limits if limit is not None), None), vocabulary_size(model, stack)
+    limit, size = most_tokens(model, stack), vocabulary_size(model, stack)
     for name, side in zip(names, sides, strict=True):
         if limit is not None and len(side.ids) > limit:
             raise UserError(
                 f"sentence {name}: the {kind} has {len(side.ids)} tokens, the model {limit} positions; shorten it"
             )
         check_ids(f"sentence {name}: the {kind}", side.ids, size)
+
+
+def most_tokens(model: PreTrainedModel, stack: str) -> int | None:
+    """Tell how many tokens the "encoder" or the "decoder" has positions for; `None` where nothing limits them."""
+    configs = (model.config, getattr(stacks_of(model)[stack], "config", None))
+    fields = ("max_position_embeddings", f"max_{'source' if stack == 'encoder' else 'target'}_positions")
+    limits = [getattr(config, field, None) for config in configs for field in fields]
+    return next((limit for limit in limits if limit is not None), None)
 
 
 def _source_positions(model: PreTrainedModel, forward: RecordedForward) -> list[TokenizedText]:

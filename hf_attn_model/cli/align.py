@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -17,14 +18,21 @@ from .options import (
     ModeName,
     Norms,
     NumBeams,
+    OnBadRow,
+    OnLongGoldName,
+    OnLongPair,
     RuleName,
+    SourceColumn,
     SourceLang,
     StyleName,
+    TargetColumn,
     TargetLang,
     at_least_one,
     check_beams,
     language,
+    refuse,
     required,
+    say_tally,
     set_languages,
     users_folder,
 )
@@ -60,15 +68,21 @@ def align(
     ] = None,
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
+    on_long: OnLongPair = "skip",
 ) -> None:
     """Align the words of a corpus by cross-attention."""
     quiet_libraries()
     from ..alignment.corpus import Export, LiveModel, align_both_ways, align_pairs, open_origin
-    from ..alignment.pairs import read_pairs
+    from ..alignment.pairs import stream_pairs
     from ..attention.places import parse_layer_heads
     from ..checkpoint import AlignmentConfig
     from ..checkpoint.alignment_config import METHODS
+    from ..text.tally import Tally
 
+    typed, tally = dict(locals()), Tally()
     given: dict[str, Any] = {
         "heads": parse_layer_heads(heads) if heads else None,
         "shift": shift,
@@ -84,6 +98,7 @@ def align(
     saved = origin.config
     reading = replace(saved or AlignmentConfig(), **given)
     if isinstance(origin, Export):
+        refuse(typed, ("source_column", "target_column"), f"{model} is an export, which has its own sentences")
         if data:
             raise UserError(f"{model} is an export, which has its own sentences: leave out --data")
         attentions = origin.attend(None, reading.measure)
@@ -92,8 +107,18 @@ def align(
             raise UserError(f"{model} is a model: name the sentence pairs with --data")
         languages = (source_lang or origin.checkpoint.source_lang, target_lang or origin.checkpoint.target_lang)
         set_languages(origin.checkpoint, *languages, are_columns=True)
-        pairs = read_pairs(data, *languages, split, config=config, words_are_spaced=spaced)
-        attentions = origin.attend(pairs, reading.measure)
+        pairs = stream_pairs(
+            data,
+            *languages,
+            split,
+            config=config,
+            words_are_spaced=spaced,
+            source_column=source_column,
+            target_column=target_column,
+            on_bad_row=on_bad_row,
+            tally=tally,
+        )
+        attentions = origin.attend(pairs, reading.measure, on_long, tally)
     announce(f"Aligning the words of {data or model}: {reading}")
     if method is not None and reverse is not None:
         other = open_origin(reverse)
@@ -103,6 +128,7 @@ def align(
     else:
         linked = align_pairs(attentions, reading)
     _write_links(linked, out, reading, "as typed" if given else "the default" if saved is None else "chosen")
+    say_tally(tally, "rows without links, or cut" if on_long == "truncate" else "rows without links")
 
 
 def _write_links(linked: "Iterable[LinkedPair]", out: str | None, reading: "AlignmentConfig", origin: str) -> None:
@@ -127,6 +153,7 @@ def heads(
     ] = None,
     swap: Annotated[bool, typer.Option("--swap", help="the files are of the other direction: turn them round")] = False,
     norms: Norms = False,
+    on_long: Annotated[OnLongGoldName, typer.Option(help="a pair with more tokens than the model reads")] = "skip",
     format: Annotated[StyleName, typer.Option(help="of the tables")] = "text",
     picture: Annotated[str | None, typer.Option(metavar="FILE", help="draw the heads: .png, .svg or .pdf")] = None,
     source_lang: SourceLang = None,
@@ -134,10 +161,11 @@ def heads(
 ) -> None:
     """Find the heads that align words, on gold links."""
     checkpoint = open_checkpoint(model)
-    from ..alignment.pairs import read_gold
+    from ..alignment.gold import read_gold
     from ..alignment.selection import select_heads
     from ..checkpoint.alignment_config import ALIGNMENT_FILE
     from ..files import check_writable
+    from ..text.tally import Tally
     from ..view.heads import save_heads, selection_text
     from ..view.pictures import check_format
 
@@ -151,8 +179,10 @@ def heads(
     if swap:
         sets = {split: [pair.swapped() for pair in pairs] for split, pairs in sets.items()}
     announce(f"Measuring the heads of {checkpoint} on {gold}, {len(sets['dev']):,} sentences")
-    selection = select_heads(checkpoint, sets, "norms" if norms else "weights")
-    print(f"heads on {gold}, {len(sets['dev']):,} sentences, in percent\n")
+    tally = Tally()
+    selection = select_heads(checkpoint, sets, "norms" if norms else "weights", on_long, tally)
+    say_tally(tally, "sentences without a vote")
+    print(f"heads on {gold}, {selection.sentences['dev']:,} sentences, in percent\n")
     print(selection_text(selection, format))
     if picture:
         save_heads(selection.profiles, selection.heads, picture)
@@ -184,17 +214,24 @@ def ablate(
     num_beams: NumBeams = None,
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
+    on_long: Annotated[OnLongGoldName, typer.Option(help="a sentence with more tokens than the model reads")] = "skip",
 ) -> None:
     """Change heads, and measure what becomes of translations."""
     check_beams(num_beams)
     at_least_one("--sentences", sentences)
     checkpoint = open_checkpoint(model)
-    from ..alignment.pairs import read_gold
+    from ..alignment.corpus import LiveModel
+    from ..alignment.gold import read_gold
+    from ..attention.fitting import fit_sources
     from ..attention.places import parse_heads
     from ..files import check_writable, write_json
     from ..study.ablation import ablate as ablate_heads
     from ..study.ablation import all_heads
-    from ..text.corpora import load_corpus
+    from ..text.corpora import stream_corpus
+    from ..text.tally import Tally
     from ..view.ablations import ablation_text
 
     if out:
@@ -205,20 +242,39 @@ def ablate(
     name = required(corpus or (recipe.corpus if recipe else None), "--corpus")
     chosen = None if heads == "all" else [parse_heads(heads)]
     split = split or (recipe.test_split if recipe and corpus is None else "test")
-    loaded = load_corpus(name, source, target, split, config=config)
-    print(loaded.summary(), flush=True)
-    rows = loaded.dataset.select(range(min(sentences or len(loaded.dataset), len(loaded.dataset))))
-    links = read_gold(gold, source, target, split)[:sentences] if gold else []
-    settings = chosen or all_heads(checkpoint.model, checkpoint.tokenizer, rows[0]["source"], rows[0]["target"])
+    if recipe and corpus is None:
+        source_column, target_column = source_column or recipe.source_column, target_column or recipe.target_column
+    stream = stream_corpus(
+        name,
+        source,
+        target,
+        split,
+        config=config,
+        source_column=source_column,
+        target_column=target_column,
+        on_bad_row=on_bad_row,
+    )
+    rows = list(islice((row for row in stream.rows() if row.texts[0]), sentences))
+    print(stream.summary(), flush=True)
+    tally = Tally()
+    translator = checkpoint.model, checkpoint.tokenizer
+    parts = fit_sources(*translator, [row.texts[0] for row in rows], [row.place for row in rows], on_long, tally)
+    sources, references = ([row.texts[i] for row, some in zip(rows, parts, strict=True) if some] for i in (0, 1))
+    links = (
+        LiveModel(checkpoint).fitting(read_gold(gold, source, target, split)[:sentences], on_long, tally)
+        if gold
+        else []
+    )
+    say_tally(tally, "sentences without a vote")
+    settings = chosen or all_heads(checkpoint.model, checkpoint.tokenizer, sources[0], references[0])
     width = num_beams or checkpoint.num_beams
     times = "once" if len(settings) == 1 else f"{len(settings)} times"
-    announce(f"Translating {len(rows):,} sentences with {checkpoint} untouched, and {times} changed (beam {width})")
+    announce(f"Translating {len(sources):,} sentences with {checkpoint} untouched, and {times} changed (beam {width})")
     ablations = list(
         ablate_heads(
-            checkpoint.model,
-            checkpoint.tokenizer,
-            list(rows["source"]),
-            list(rows["target"]),
+            *translator,
+            sources,
+            references,
             settings,
             mode,
             target_lang=target,

@@ -16,6 +16,7 @@ from .terminal import announce
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from ..text.tally import Tally
 
 RECIPES = (
     "finetune",
@@ -34,6 +35,10 @@ RuleName = Literal[
     "target", "source", "threshold", "intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"
 ]
 ModeName = Literal["uniform", "zero"]
+OnBadRowName = Literal["error", "skip"]
+OnLongName = Literal["skip", "truncate", "split", "error"]
+OnLongPairName = Literal["skip", "truncate", "error"]
+OnLongGoldName = Literal["skip", "error"]
 SpecialName = Literal["keep", "drop", "column"]
 StyleName = Literal["text", "markdown", "tsv"]
 FormatName = Literal["arrow", "parquet"]
@@ -44,8 +49,8 @@ FILM_SUFFIX = ".gif"
 ON_PICTURES = ("place", "layer", "head", "subwords")  # what a page shows all of
 MOST_BEAMS = 1000
 A_MODEL = "textbook, the folder of a checkpoint, or a model on the Hub: user/name, user/name@revision"
-A_CORPUS = "file, folder, Hub id or textbook:en-es"
-A_GOLD_SET = ".jsonl file of words and links, or textbook:en-es"
+A_CORPUS = "file, PREFIX of two files, folder, Hub id or textbook:en-es"
+A_GOLD_SET = "file of words and links, or textbook:en-es"
 OF_RECIPE = "that of the model's recipe"
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=A_MODEL)]
@@ -62,6 +67,16 @@ Head = Annotated[int | None, typer.Option(metavar="N", help="counted from 0; def
 Target = Annotated[str | None, typer.Option(metavar="TEXT", help="look at this translation, not the model's own")]
 Subwords = Annotated[bool, typer.Option("--subwords", help="label by subwords instead of words")]
 Norms = Annotated[bool, typer.Option("--norms", help="norms of what is carried, instead of attention weights")]
+
+
+SourceColumn = Annotated[
+    str | None, typer.Option(metavar="NAME|N", help="of the corpus; default: the one of the language")
+]
+TargetColumn = Annotated[
+    str | None, typer.Option(metavar="NAME|N", help="of the corpus; default: the one of the language")
+]
+OnBadRow = Annotated[OnBadRowName, typer.Option(help="a row that cannot be read: refuse the corpus, or leave it empty")]
+OnLongPair = Annotated[OnLongPairName, typer.Option(help="a pair with more tokens than the model reads")]
 
 
 class Verb(TyperCommand):
@@ -133,6 +148,12 @@ def check_beams(typed: int | None) -> None:
         raise UserError(f"--num-beams must be at least 1, got {typed}")
     if typed is not None and typed > MOST_BEAMS:
         raise UserError(f"--num-beams must be at most {MOST_BEAMS}, got {typed}")
+
+
+def say_tally(tally: "Tally", done: str) -> None:
+    """Say what became of rows that could not be used as they are, if there are any."""
+    if tally:
+        announce(f"{done}: {tally.summary()}")
 
 
 def at_least_one(option: str, typed: int | None) -> None:

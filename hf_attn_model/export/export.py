@@ -17,6 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.places import PLACES
 from ..errors import UserError
+from ..text.tally import Tally
+from ..text.too_long import OnLong
 from .fill import Filler
 from .folder import Folder
 from .metadata import finished_shards
@@ -31,7 +33,7 @@ LOOK_AT = 64  # sentences that decide what to keep, unless the user does, and ho
 def export_attention(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    pairs: Iterable[tuple[str, str | None]],
+    pairs: Iterable[tuple[str, str | None] | tuple[str, str | None, str]],
     out: str | os.PathLike,
     *,
     ids: Iterable[str] | None = None,
@@ -47,6 +49,8 @@ def export_attention(
     corpus: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
 ) -> dict[str, Any] | None:
     """Write the attention of every sentence pair, from teacher-forced passes over batches of them.
 
@@ -57,6 +61,7 @@ def export_attention(
     Args:
         model, tokenizer: see `teacher_forced_attention`.
         pairs: sources and targets, translations or references; where the target is `None` the source is translated.
+            A third text is where the pair stands in the user's file, for messages.
         out: a folder, or a URL that fsspec knows.
         ids: names of the pairs; their positions unless given.
         places, layers, heads: what to export, by the numbers in the model; all unless given.
@@ -71,6 +76,9 @@ def export_attention(
         corpus: facts about the corpus, JSON values, kept with the settings.
         overwrite: remove an earlier export from `out`.
         progress: show a progress bar on standard error.
+        on_long: what becomes of a pair with more tokens than the model has positions: "error"; "skip": it keeps its
+            place, with empty texts; "truncate": the beginnings are exported.
+        tally: counts those.
 
     Returns:
         what `metadata.json` says; `None` if other processes are not done with their shards.
@@ -78,7 +86,7 @@ def export_attention(
     Raises:
         UserError: there is no such choice, `out` is not writable or holds something else, the settings or sentences are
             not those that the export was begun with, another process exports there, or a sentence cannot be passed
-            through the model (see `teacher_forced_attention`); nothing is ever cut.
+            through the model (see `teacher_forced_attention`).
     """
     settings = Settings(
         places=tuple(places),
@@ -98,8 +106,9 @@ def export_attention(
     rows = _rows(pairs, ids)
     total = len(pairs) if isinstance(pairs, Sized) else None
     show = tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0)
+    long = on_long, Tally() if tally is None else tally
     with folder.locked() if rank == 0 else nullcontext(), show as bar:
-        return _export(model, tokenizer, rows, folder, settings, corpus or {}, (rank, processes), overwrite, bar)
+        return _export(model, tokenizer, rows, folder, settings, corpus or {}, (rank, processes), overwrite, bar, long)
 
 
 def _export(
@@ -112,6 +121,7 @@ def _export(
     process: tuple[int, int],
     overwrite: bool,
     bar: tqdm,
+    long: tuple[OnLong, Tally],
 ) -> dict[str, Any] | None:
     """Write the shards of this process, of which there are several, into a folder that the first one holds."""
     rank, processes = process
@@ -127,11 +137,11 @@ def _export(
             "model_sha256": digest_of_model(model),
             "model_dtype": str(model.dtype),
         },
-        lambda: plan_layout(model, tokenizer, first, settings),
+        lambda: plan_layout(model, tokenizer, first, settings, long[0]),
         rank=rank,
         overwrite=overwrite,
     )
-    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings)
+    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings, *long)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}
     files = []
     if not bar.disable:
@@ -167,14 +177,14 @@ def say_what_is_kept(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _rows(pairs: Iterable[tuple[str, str | None]], ids: Iterable[str] | None) -> Iterator[Row]:
+def _rows(pairs: Iterable[tuple], ids: Iterable[str] | None) -> Iterator[Row]:
     """Give each pair its name. Raises `UserError` where the ids are too few or too many."""
     if ids is None:
-        return (Row(str(i), source, target) for i, (source, target) in enumerate(pairs))
+        return (Row(str(i), *pair) for i, pair in enumerate(pairs))
     return (Row(name, *pair) for name, pair in _together(ids, pairs))
 
 
-def _together(ids: Iterable[str], pairs: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, tuple]]:
+def _together(ids: Iterable[str], pairs: Iterable[tuple]) -> Iterator[tuple[str, tuple]]:
     try:
         yield from zip(ids, pairs, strict=True)
     except ValueError as error:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.teacher_forcing import teacher_forced_pass
 from ..errors import UserError
 from ..files import UNFINISHED
+from ..text.too_long import OnLong
 from .arrow_rows import check_rebuildable, find_places, largest_error
 from .folder import Folder
 from .metadata import NOTE, finished_shards, from_bytes, read_metadata, to_bytes
@@ -73,13 +74,14 @@ def plan_layout(
     tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[Row],
     settings: Settings,
+    on_long: OnLong = "error",
 ) -> dict[str, Any]:
     """Find out from the first sentences what to keep, what it costs, and how many sentences make a shard.
 
     Raises:
         UserError: there is no such layer or head, or queries and keys do not suffice (for `keep="qk"`).
     """
-    sources, targets, _ = read_rows(model, tokenizer, rows, settings.num_beams)
+    sources, targets, _ = read_rows(model, tokenizer, rows, settings.num_beams, on_long)
     lengths = [len(side.ids) for side in sources], [len(side.ids) for side in targets]
     batch = next(batch for batch in cut(*lengths, settings.max_tokens) if 0 in batch)
     forward = teacher_forced_pass(

@@ -32,7 +32,7 @@ class DigestedRows(Iterable[RowType]):
 
     def __iter__(self) -> Iterator[RowType]:
         for row in self._rows:
-            self._sha.update(json.dumps(row).encode())
+            self._sha.update(json.dumps(row[:3]).encode())  # id, source and target, wherever they stand
             self.count += 1
             yield row
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..files import reading, write_text
 from ..recipes.recipe import RECIPE_FILE, read_recipe
-from ..recipes.yaml_text import read_yaml
+from ..recipes.yaml_text import read_yaml, write_yaml
 from ..secrets import redact, redact_text, secrets_in
 from ..training.callbacks.manifest import MANIFEST_FILE
 from ..training.card import EVALUATION_FILE
@@ -14,7 +14,7 @@ RECORDS = (MANIFEST_FILE, EVALUATION_FILE)  # whose names say what is a secret
 
 
 def copy_clean(source: Path, target: Path) -> None:
-    """Copy a text file byte for byte; without its secrets, which is said, where it has some.
+    """Copy a text file byte for byte; without its secrets, which is said, and the folder of a corpus, if it has them.
 
     Args:
         source: a record, a file of settings, or a card.
@@ -27,11 +27,22 @@ def copy_clean(source: Path, target: Path) -> None:
         content = source.read_bytes()
         text = content.decode("utf-8")
         clean = _clean_record(source, text) or redact_text(text)
-    if clean == text:
+        public = _corpus_by_name(clean) if source.name == RECIPE_FILE else clean
+    if public == text:
         target.write_bytes(content)
     else:
-        write_text(target, clean)
+        write_text(target, public)
+    if clean != text:
         print(f"{source.name}: it holds a secret, which stays here")
+
+
+def _corpus_by_name(text: str) -> str:
+    """Call the corpus of a recipe by its name alone: where it lies on this machine is nobody else's business."""
+    settings = read_yaml(text)
+    corpus = settings.get("corpus") if isinstance(settings, dict) else None
+    if not isinstance(corpus, str) or not Path(corpus).is_absolute():
+        return text
+    return write_yaml(settings | {"corpus": Path(corpus).name})
 
 
 def _clean_record(path: Path, text: str) -> str | None:

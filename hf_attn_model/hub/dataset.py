@@ -11,6 +11,7 @@ from ..export.schema import METADATA
 from ..export.store import Maps, open_maps
 from ..recipes.recipe import Recipe, recipe_of
 from ..secrets import redact
+from ..text.corpora import whole_path
 from ..training.card import CARD
 from .upload import Shipment
 
@@ -60,10 +61,11 @@ def stage_maps(maps: Maps, repo_id: str, model_folder: Path, model_id: str, stag
 
 def _card_data(facts: dict[str, Any], repo_id: str, recipe: Recipe | None) -> DatasetCardData:
     """Fill the fields that the Hub searches, and tell `load_dataset` which files are the data."""
+    is_own = recipe is not None and whole_path(facts.get("corpus") or "") == whole_path(recipe.corpus)
     return DatasetCardData(
         pretty_name=repo_id.split("/")[1],
         language=[recipe.source_lang, recipe.target_lang] if recipe else None,
-        license=recipe.license if recipe and facts.get("corpus") == recipe.corpus else None,
+        license=recipe.license if recipe and is_own else None,
         tags=["attention", "interpretability", "hf_attn"],
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": SHARDS}]}],
     )

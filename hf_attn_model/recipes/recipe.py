@@ -1,7 +1,7 @@
 """A recipe: everything that one training needs, from a YAML file, each value overridable as `key=value`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -36,6 +36,8 @@ class Recipe:
         vocab_size: largest number of subwords; not with `init_from`, which brings its own.
         lowercase: learn, read and write lower case alone.
         config: of a Hub dataset that has several.
+        source_column, target_column: names of the columns of the corpus, or numbers where it has none ("1" is the
+            first); `null` to find them by the languages.
         train_split, dev_split, test_split: names of the splits.
         max_length: longest sentence in tokens, end mark included; longer pairs are left out of training and counted.
         max_tokens: source and target tokens of a batch, padding included.
@@ -69,6 +71,8 @@ class Recipe:
     vocab_size: int | None = None
     lowercase: bool = False
     config: str | None = None
+    source_column: str | None = None
+    target_column: str | None = None
     train_split: str = "train"
     dev_split: str = "dev"
     test_split: str = "test"
@@ -177,6 +181,13 @@ def read_recipe(path: Path) -> Recipe:
         UserError: it is none, or damaged.
     """
     return _build(redact(_read(path, str(path))), str(path))
+
+
+def located(recipe: Recipe) -> Recipe:
+    """Call a corpus on this machine by its whole path, which finds it from any folder."""
+    from ..text.corpora import whole_path
+
+    return replace(recipe, corpus=whole_path(recipe.corpus))
 
 
 def recipe_of(model: str | Path) -> Recipe | None:

@@ -1,7 +1,7 @@
 """Scores of a translator: on a test set, and on a few held-out sentences as its training goes on."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..attention.fitting import fit_sources
+from ..errors import UserError
 from ..files import write_json
 from ..recipes.recipe import Recipe
-from ..text.corpora import Corpus
-from ..translation.search import decode, search, translate
+from ..text.corpora import Corpus, whole_path
+from ..text.multilingual import decode_targets
+from ..text.tally import Tally
+from ..text.too_long import OnLong, join_parts
+from ..translation.search import decode, search, translate_to_ids
 from . import provenance
 from .card import EVALUATION_FILE, write_card
 from .metrics import load_translation_metric
@@ -26,11 +31,14 @@ class CorpusSplit(NamedTuple):
     split: str
     source_lang: str
     target_lang: str
+    source_column: str | None = None
+    target_column: str | None = None
 
 
 def own_test_set(recipe: Recipe) -> CorpusSplit:
     """Return the test set of a recipe: what is measured there counts as the quality of its model."""
-    return CorpusSplit(recipe.corpus, recipe.config, recipe.test_split, recipe.source_lang, recipe.target_lang)
+    languages, columns = (recipe.source_lang, recipe.target_lang), (recipe.source_column, recipe.target_column)
+    return CorpusSplit(whole_path(recipe.corpus), recipe.config, recipe.test_split, *languages, *columns)
 
 
 def choose_test_set(
@@ -41,11 +49,15 @@ def choose_test_set(
     split: str | None,
     source_lang: str,
     target_lang: str,
+    source_column: str | None = None,
+    target_column: str | None = None,
 ) -> CorpusSplit:
     """Complete what a user asked for: no corpus means that of the recipe, no split the one it tests on, or `test`."""
     if corpus is None and recipe is not None:
-        return CorpusSplit(recipe.corpus, config or recipe.config, split or recipe.test_split, source_lang, target_lang)
-    return CorpusSplit(corpus, config, split or "test", source_lang, target_lang)
+        corpus, config, split = recipe.corpus, config or recipe.config, split or recipe.test_split
+        source_column, target_column = source_column or recipe.source_column, target_column or recipe.target_column
+    name = None if corpus is None else whole_path(corpus)
+    return CorpusSplit(name, config, split or "test", source_lang, target_lang, source_column, target_column)
 
 
 def evaluate(
@@ -58,41 +70,121 @@ def evaluate(
     lowercase: bool = False,
     batch_size: int = 64,
     progress: bool = False,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
+    more_references: Sequence[Sequence[str]] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Translate the sources of a corpus and score the translations against its targets.
 
     Args:
         model, tokenizer, num_beams, batch_size, progress: see `translate`.
-        corpus: what to translate, and the references.
+        corpus: what to translate, and the references; empty pairs, of rows that cannot be used, are not scored.
         target_lang: language code, for the words of BLEU.
         lowercase: whether all scores ignore case, for a model that writes none; their signatures say so.
+        on_long: what becomes of a source that is too long for the model; see `LengthLimit`. What is left out is not
+            scored.
+        tally: counts those.
+        more_references: further ones, each with a text for every row of the corpus.
 
     Returns:
-        the scores, and the translations in the order of the corpus. The scores are `bleu` and `chrf` of the text as it
-        is, and `tokenized_bleu` of lowercased, tokenised text (see `metrics.tokenized`), in 0..100 with their
-        sacreBLEU signatures, `exact_match` in percent of the sentences, `sentences`, `num_beams`, `seconds` and the
-        `command`.
+        the scores, and the translations in the order of the corpus, empty where nothing was translated. The scores are
+        `bleu` and `chrf` of the text as it is, and `tokenized_bleu` of lowercased, tokenised text (see
+        `metrics.tokenized`), in 0..100 with their sacreBLEU signatures, `exact_match` in percent of the sentences,
+        `sentences`, `num_beams`, `seconds` and the `command`.
+
+    Raises:
+        UserError: a source is too long, with `on_long="error"`; or nothing is left to be scored.
     """
-    sources, references = list(corpus.dataset["source"]), list(corpus.dataset["target"])
+    tally = Tally() if tally is None else tally
+    parts = _readable_parts(model, tokenizer, corpus, on_long, tally)
+    scored = [i for i, some in enumerate(parts) if some]
+    if not scored:
+        raise UserError(f"{corpus.name}: there is nothing to score: {tally.summary()}")
     start = time.perf_counter()
-    translations = translate(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size, progress=progress)
+    translations = _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
     seconds = time.perf_counter() - start
 
+    predictions, references = [translations[i] for i in scored], references_of(corpus, scored, more_references)
     metric = load_translation_metric()
     scores = metric.compute(
-        predictions=translations, references=references, target_lang=target_lang, lowercase=lowercase
+        predictions=predictions,
+        references=[texts if len(texts) > 1 else texts[0] for texts in zip(*references, strict=True)],
+        target_lang=target_lang,
+        lowercase=lowercase,
     )
-    ours, theirs = (_to_compare(texts, lowercase) for texts in (translations, references))
-    exact = sum(one == other for one, other in zip(ours, theirs, strict=True))
+    ours, *theirs = (_to_compare(column, lowercase) for column in (predictions, *references))
+    exact = sum(one in others for one, others in zip(ours, zip(*theirs, strict=True), strict=True))
     result = {
         "command": provenance.command(),
         **scores,
-        "exact_match": round(100 * exact / len(sources), 2),
-        "sentences": len(sources),
+        "exact_match": round(100 * exact / len(scored), 2),
+        "sentences": len(scored),
         "num_beams": num_beams,
         "seconds": round(seconds, 1),
     }
     return result, translations
+
+
+def scored_rows(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, on_long: OnLong
+) -> list[int]:
+    """List the rows that `evaluate` scores: all, but for empty pairs and those that are left out."""
+    parts = _readable_parts(model, tokenizer, corpus, on_long, Tally())
+    return [i for i, some in enumerate(parts) if some]
+
+
+def references_of(corpus: Corpus, rows: Sequence[int], more: Sequence[Sequence[str]] = ()) -> list[list[str]]:
+    """List the references of some rows: those of the corpus, and each of the others."""
+    return [[texts[i] for i in rows] for texts in (corpus.dataset["target"][:], *more)]
+
+
+def translate_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    *,
+    num_beams: int,
+    batch_size: int = 64,
+    progress: bool = False,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
+) -> list[str]:
+    """Translate the sources of a corpus as `evaluate` does: a text for every row."""
+    parts = _readable_parts(model, tokenizer, corpus, on_long, Tally() if tally is None else tally)
+    return _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
+
+
+def _readable_parts(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, on_long: OnLong, tally: Tally
+) -> list[list[str]]:
+    """List what is translated of each row."""
+    return fit_sources(model, tokenizer, corpus.dataset["source"][:], _places(corpus), on_long, tally)
+
+
+def _translate_parts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    parts: list[list[str]],
+    num_beams: int,
+    batch_size: int,
+    progress: bool,
+) -> list[str]:
+    found = translate_to_ids(
+        model,
+        tokenizer,
+        [part for some in parts for part in some],
+        num_beams=num_beams,
+        batch_size=batch_size,
+        names=[place for place, some in zip(_places(corpus), parts, strict=True) for _ in some],
+        progress=progress,
+    )
+    texts = iter(decode_targets(tokenizer, found))
+    return [join_parts(list(islice(texts, len(some)))) for some in parts]
+
+
+def _places(corpus: Corpus) -> list[str]:
+    return corpus.places or [f"{corpus.name}, pair {number}" for number in range(1, len(corpus.dataset) + 1)]
 
 
 def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:

@@ -8,16 +8,24 @@ from transformers import PreTrainedTokenizerBase
 
 from ..errors import UserError
 from ..recipes.recipe import Recipe
-from ..text.corpora import load_corpus
+from ..text.corpora import Data, load_corpus
 from ..text.resegmented import ResegmentedPairs
 from ..text.tokenizer import train_tokenizer
 
 
-def load_pairs(recipe: Recipe) -> tuple[Dataset, Dataset]:
-    """Read the training and dev pairs, and say what was read and what left out."""
+def load_pairs(recipe: Recipe, data: Data | None = None) -> tuple[Dataset, Dataset]:
+    """Read the training and dev pairs, of the recipe or of data in memory; say what was read and what left out."""
     pairs = []
     for split in (recipe.train_split, recipe.dev_split):
-        corpus = load_corpus(recipe.corpus, recipe.source_lang, recipe.target_lang, split, config=recipe.config)
+        corpus = load_corpus(
+            recipe.corpus if data is None else data,
+            recipe.source_lang,
+            recipe.target_lang,
+            split,
+            config=recipe.config,
+            source_column=recipe.source_column,
+            target_column=recipe.target_column,
+        )
         PartialState().print(corpus.summary())
         pairs.append(corpus.dataset)
     return pairs[0], pairs[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from transformers import (
     AutoTokenizer,
     DataCollatorForSeq2Seq,
@@ -20,7 +20,7 @@ from ..checkpoint import Checkpoint, load_translator
 from ..checkpoint.digests import MANIFEST_FILE, check_digests
 from ..errors import UserError, in_words
 from ..files import holds_something, locked
-from ..recipes.recipe import Recipe, recipe_of
+from ..recipes.recipe import Recipe, located, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.lengths import LENGTH_STEP
 from .backend import choose_backend
@@ -41,7 +41,14 @@ from .trainer import TranslationTrainer
 LENGTHS = ("training.max_steps", "training.num_train_epochs", "early_stopping_patience")  # may grow when resuming
 
 
-def train(recipe: Recipe, out: str | Path, resume: bool = False, processes: Processes = 1) -> Path:
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    resume: bool = False,
+    *,
+    processes: Processes = 1,
+    data: DatasetDict | None = None,
+) -> Path:
     """Train what the recipe says, and leave the best checkpoint, its tokenizer and the records of the run in `out`.
 
     Args:
@@ -54,12 +61,14 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False, processes: Proc
             one are forked from this one where there is no device, so nothing should have been computed here before.
             Each process that a launcher such as `torchrun` has started trains on all tokens that the recipe gives a
             step.
+        data: the corpus, if a program holds it: a data set for each split; `recipe.corpus` is then its name alone.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
             cannot be read, a package to report to is missing, another process trains there, or the training diverges.
     """
     out = Path(out)
+    recipe = recipe if data is not None else located(recipe)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
     is_first = training_arguments(recipe, out, None).process_index == 0  # and what is wrong with it is said before work
@@ -71,14 +80,14 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False, processes: Proc
         if is_distributed():
             if processes not in (1, "auto") or begun not in (1, None):
                 raise UserError("--processes and a launcher such as torchrun both start processes: use one of them")
-            return _train(recipe, out, resume, None)
+            return _train(recipe, out, resume, None, data)
         layout = choose_layout(recipe, processes, begun)
         if layout.processes == 1:
-            return _train(recipe, out, resume, layout)
-        return launch(layout, _train, recipe, out, resume, layout)
+            return _train(recipe, out, resume, layout, data)
+        return launch(layout, _train, recipe, out, resume, layout, data)
 
 
-def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None) -> Path:
+def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None, data: DatasetDict | None) -> Path:
     """Train in a folder that this process, or another beside it, holds; without a layout as a launcher has it."""
     precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
     backend = choose_backend(precision) if recipe.fast_kernels else None
@@ -94,7 +103,7 @@ def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None) -> Pa
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs = load_pairs(recipe)
+    train_pairs, dev_pairs = load_pairs(recipe, data)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
     model, tokenizer = _begin(recipe, base, train_pairs, checkpoint)
     processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
@@ -173,7 +182,7 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     earlier = recipe_of(out)
     if earlier is None:
         raise UserError(f"there is no training to resume in {out}")
-    earlier_settings, settings = _settings(earlier), _settings(recipe)
+    earlier_settings, settings = _settings(located(earlier)), _settings(recipe)
     for name in {**earlier_settings, **settings}:
         before, now = earlier_settings.get(name), settings.get(name)
         are_numbers = isinstance(before, int | float) and isinstance(now, int | float)

@@ -15,9 +15,10 @@ import numpy as np
 
 from hf_attn_model.alignment.baselines import eflomal_links, similarity_maps
 from hf_attn_model.alignment.cross_attention import SHIFTS, read_cross_attention
+from hf_attn_model.alignment.gold import read_gold
 from hf_attn_model.alignment.heads import choose_alignment_config, score_alignment_config, score_diagonal
 from hf_attn_model.alignment.links import METHODS, link_words, symmetrise, to_matrix
-from hf_attn_model.alignment.pairs import GoldPair, read_gold, read_pairs
+from hf_attn_model.alignment.pairs import GoldPair, read_pairs
 from hf_attn_model.alignment.scores import LinkCounts, count_links, sum_counts
 from hf_attn_model.checkpoint.alignment_config import MEASURES, shift_name
 from hf_attn_model.checkpoint.checkpoint import load_translator

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hf_attn_model.alignment.formats import from_pharaoh, read_links
-from hf_attn_model.alignment.pairs import read_gold, read_json_links, read_pairs
+from hf_attn_model.alignment.gold import read_gold
+from hf_attn_model.alignment.pairs import read_json_links, read_pairs
 from hf_attn_model.errors import UserError
 
 GOLD = b'{"source": ["a", "b"], "target": ["c"], "sure": [[0, 0]], "possible": [[1, 0]]}\n'

@@ -13,9 +13,16 @@ SOURCES, REFERENCES = ["one", "two", "three"], ["ein Hund läuft.", "ZWEI Hunde 
 TRANSLATIONS = ["ein Hund läuft.", "Zwei Hunde laufen weg !", "der dritte"]
 
 
+def stub(monkeypatch, translations):
+    """Let the search find these."""
+    monkeypatch.setattr(evaluating, "fit_sources", lambda model, tokenizer, texts, *_: [[text] for text in texts])
+    monkeypatch.setattr(evaluating, "translate_to_ids", lambda *_, **__: None)
+    monkeypatch.setattr(evaluating, "decode_targets", lambda *_: translations)
+
+
 @pytest.fixture
 def scores(monkeypatch):
-    monkeypatch.setattr(evaluating, "translate", lambda *_, **__: TRANSLATIONS)
+    stub(monkeypatch, TRANSLATIONS)
     corpus = Corpus(Dataset.from_dict({"source": SOURCES, "target": REFERENCES}), "three", 0, 0)
     found, translations = evaluating.evaluate(None, None, corpus, "de", num_beams=3)
     assert translations == TRANSLATIONS
@@ -30,7 +37,7 @@ def test_both_protocols_are_scored_with_their_signatures(scores):
 
 
 def test_scores_of_a_model_in_lower_case_ignore_case(monkeypatch, small_recipe, tmp_path):
-    monkeypatch.setattr(evaluating, "translate", lambda *_, **__: [text.lower() for text in REFERENCES])
+    stub(monkeypatch, [text.lower() for text in REFERENCES])
     corpus = Corpus(Dataset.from_dict({"source": SOURCES, "target": REFERENCES}), "three", 0, 0)
     kept, _ = evaluating.evaluate(None, None, corpus, "de", num_beams=3)
     found, _ = evaluating.evaluate(None, None, corpus, "de", num_beams=3, lowercase=True)
@@ -87,10 +94,10 @@ def test_what_is_scored_and_whether_it_is_the_recipes_own_test_set(small_recipe,
     recipe = replace(small_recipe, corpus="corpus-a", config="small", test_split="last")
     nothing = {"corpus": None, "config": None, "split": None, "source_lang": "en", "target_lang": "de"}
     chosen = evaluating.choose_test_set(recipe, **(nothing | typed))
-    assert chosen == expected
+    assert chosen[:5] == expected
     assert (chosen == evaluating.own_test_set(recipe)) is own
 
 
 def test_without_a_recipe_only_what_is_typed_is_scored():
     chosen = evaluating.choose_test_set(None, corpus=None, config=None, split=None, source_lang="en", target_lang="de")
-    assert chosen == (None, None, "test", "en", "de")
+    assert chosen[:5] == (None, None, "test", "en", "de")

@@ -1,9 +1,11 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset, DatasetDict
 from forks import largest_file
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -161,6 +163,31 @@ def test_stopped_before_the_first_checkpoint_resuming_starts_anew(small_recipe, 
         for each in (training.train(small_recipe, folder, resume=True), out)
     )
     assert all(torch.equal(weights, theirs[name]) for name, weights in ours.items())
+
+
+def test_resuming_finds_the_corpus_by_any_of_its_names(small_recipe, out, monkeypatch):
+    """Nothing is left to train, so that resuming is quick."""
+    folder = Path(small_recipe.corpus)
+    monkeypatch.chdir(folder.parent)
+    training.train(replace(small_recipe, corpus=folder.name), out, resume=True)
+    assert recipe_of(out).corpus == str(folder)
+    replace(small_recipe, corpus=f"./{folder.name}").save(out)
+    training.train(small_recipe, out, resume=True)
+
+
+def test_a_corpus_may_be_in_memory(small_recipe, tmp_path, out):
+    """The same pairs make the same weights, and the recipe keeps the name that it was given."""
+    rows = {
+        split: [
+            json.loads(line) for line in Path(small_recipe.corpus, f"{split}.jsonl").read_text("utf-8").splitlines()
+        ]
+        for split in ("train", "dev")
+    }
+    data = DatasetDict({split: Dataset.from_list(pairs) for split, pairs in rows.items()})
+    folder = training.train(replace(small_recipe, corpus="counting"), tmp_path / "of memory", data=data)
+    ours, theirs = (AutoModelForSeq2SeqLM.from_pretrained(each).state_dict() for each in (folder, out))
+    assert all(torch.equal(weights, theirs[name]) for name, weights in ours.items())
+    assert recipe_of(folder).corpus == "counting"
 
 
 def test_resuming_with_other_values_is_refused(small_recipe, tmp_path, out):

@@ -55,6 +55,10 @@ def train(
         typer.Argument(metavar="KEY=VALUE", help="such as corpus=FOLDER training.max_steps=100"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on after the last checkpoint in --out")] = False,
+    cache_dir: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="keep what was read and tokenized here; default: HF_ATTN_CACHE"),
+    ] = None,
 ) -> None:
     """Train a translator from a recipe."""
     quiet_libraries()
@@ -67,7 +71,7 @@ def train(
     settings = load_recipe(recipe, overrides or [])
     if PartialState().is_main_process:
         announce(f"Training {settings.name} on {settings.corpus} into {out}")
-    folder = train_recipe(settings, out, resume=resume)
+    folder = train_recipe(settings, out, resume=resume, cache_dir=cache_dir)
     if PartialState().is_main_process:
         write_card(folder)
         print(f"trained: {folder}\nnext: hf-attn evaluate {folder}")

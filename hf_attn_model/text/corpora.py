@@ -1,11 +1,12 @@
 """A corpus of the Hub, of a local file or of the package -> sentence pairs: columns `source` and `target`.
 
 Whatever the origin, rows keep their order, and only pairs with text on both sides are kept; the others are
-counted. Pairs are held in memory as Arrow columns, without a cache on disk: an edited file is read anew.
+counted. `load_corpus` holds the pairs in memory, `stream_corpus` reads them one by one, and `mapped.map_corpus` keeps
+them in files.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -90,8 +91,9 @@ class CorpusStream:
         name: see `Corpus`.
     """
 
-    def __init__(self, name: str, read: Callable[[Counter[str]], Iterator[tuple[str, ...]]]):
+    def __init__(self, name: str, languages: Sequence[str], read: Callable[[Counter[str]], Iterator[tuple[str, ...]]]):
         self.name = name
+        self._languages = languages
         self._read = read
         self._counts: Counter[str] = Counter()
 
@@ -99,9 +101,23 @@ class CorpusStream:
         self._counts.clear()
         return self._read(self._counts)
 
+    @property
+    def blank(self) -> int:
+        """How many of those that were read had no text; see `Corpus`."""
+        return self._counts["blank"]
+
+    @property
+    def one_sided(self) -> int:
+        """How many of those that were read had text on one side alone; see `Corpus`."""
+        return self._counts["one-sided"]
+
     def summary(self) -> str:
         """One line to print when all were read; see `Corpus.summary`."""
-        return _summary(self._counts["full"], "sentences", self.name, self._counts["blank"], self._counts["one-sided"])
+        return _summary(self._counts["full"], "sentences", self.name, self.blank, self.one_sided)
+
+    def check_not_empty(self) -> None:
+        """Raise `UserError` where all were read and there was none."""
+        _check_not_empty(self._counts, self.name, self._languages)
 
 
 def stream_corpus(
@@ -111,11 +127,14 @@ def stream_corpus(
     split: str = "train",
     *,
     config: str | None = None,
+    streaming: bool = True,
 ) -> CorpusStream:
-    """Read what `load_corpus` reads, without holding it in memory (but for the textbook), data of the Hub streaming.
+    """Read what `load_corpus` reads, without holding it in memory (but for the textbook).
 
-    Arguments and errors are those of `load_corpus`; a row that cannot be read is found when it is its turn.
+    Arguments and errors are those of `load_corpus`; a row that cannot be read is found when it is its turn. Data of the
+    Hub come streaming, or lie on disk first.
     """
+    languages = [source_lang] if target_lang is None else [source_lang, target_lang]
     if source_lang == target_lang or corpus.startswith(TEXTBOOK):
         held = load_corpus(corpus, source_lang, target_lang, split, config=config)
         columns = [held.dataset[name] for name in ("source", "target") if name in held.dataset.column_names]
@@ -125,15 +144,31 @@ def stream_corpus(
                 counts["full"] += 1
                 yield texts
 
-        return CorpusStream(held.name, read_held)
-    languages = [source_lang] if target_lang is None else [source_lang, target_lang]
-    name, _ = _open_rows(corpus, source_lang, target_lang, split, config, streaming=True)
+        return CorpusStream(held.name, languages, read_held)
+    name, _ = _open_rows(corpus, source_lang, target_lang, split, config, streaming=streaming)
 
     def read(counts: Counter[str]) -> Iterator[tuple[str, ...]]:
-        _, rows = _open_rows(corpus, source_lang, target_lang, split, config, streaming=True)
+        _, rows = _open_rows(corpus, source_lang, target_lang, split, config, streaming=streaming)
         return (tuple(texts) for texts in _full_pairs(rows, languages, counts))
 
-    return CorpusStream(name, read)
+    return CorpusStream(name, languages, read)
+
+
+def files_of(corpus: str, split: str) -> list[Path]:
+    """Find the files that a corpus on this machine is read from; none for the textbook and the Hub.
+
+    Raises:
+        UserError: a folder has no such split.
+    """
+    path = local_path(corpus)
+    if path is None:
+        return []
+    return [_file_of_split(path, split) if path.is_dir() else path]
+
+
+def hub_fingerprint(corpus: str, config: str | None, split: str) -> str:
+    """Return what `datasets` calls a data set of the Hub by its content. Raises what `load_corpus` raises."""
+    return _hub_data(corpus, config, split, streaming=False)._fingerprint
 
 
 def local_path(corpus: str) -> Path | None:
@@ -194,14 +229,18 @@ def _file_rows(path: Path, source_lang: str, target_lang: str | None) -> Iterato
 
 
 def _hub_rows(corpus: str, config: str | None, split: str, *, streaming: bool) -> Iterator[Row]:
+    dataset = _hub_data(corpus, config, split, streaming=streaming)
+    return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
+
+
+def _hub_data(corpus: str, config: str | None, split: str, *, streaming: bool) -> Any:
     try:
-        dataset = datasets.load_dataset(corpus, config, split=split, streaming=streaming)
+        return datasets.load_dataset(corpus, config, split=split, streaming=streaming)
     except ConnectionError as error:
         raise UserError(f"{corpus}: no such file here, and the Hub cannot be reached ({error})") from None
     except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{corpus}: cannot be loaded from the Hub: {reason}") from None
-    return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
 
 
 def _summary(full: int, kind: str, name: str, blank: int, one_sided: int) -> str:
@@ -214,11 +253,16 @@ def _collect(rows: Iterable[Row], name: str, source_lang: str, target_lang: str 
     """Keep the pairs with text on both sides, count the others."""
     languages = [source_lang] if target_lang is None else [source_lang, target_lang]
     counts: Counter[str] = Counter()
-    table = _as_table(_full_pairs(rows, languages, counts), ["source", "target"][: len(languages)])
-    if not table.num_rows:
-        found = f"none of the {counts.total():,} rows has text in {' and '.join(languages)}" if counts else "no rows"
+    batches = [*record_batches(_full_pairs(rows, languages, counts), ["source", "target"][: len(languages)])]
+    _check_not_empty(counts, name, languages)
+    return Corpus(datasets.Dataset(pa.Table.from_batches(batches)), name, counts["blank"], counts["one-sided"])
+
+
+def _check_not_empty(counts: Counter[str], name: str, languages: Sequence[str]) -> None:
+    if not counts["full"]:
+        rows = counts.total()
+        found = f"none of the {rows:,} rows has text in {' and '.join(languages)}" if rows else "no rows"
         raise UserError(f"{name}: an empty corpus ({found})")
-    return Corpus(datasets.Dataset(table), name, counts["blank"], counts["one-sided"])
 
 
 def _full_pairs(rows: Iterable[Row], languages: list[str], counts: Counter[str]) -> Iterator[list[str]]:
@@ -232,13 +276,11 @@ def _full_pairs(rows: Iterable[Row], languages: list[str], counts: Counter[str])
             yield texts
 
 
-def _as_table(pairs: Iterator[list[str]], columns: list[str]) -> pa.Table:
-    """String columns, built piece by piece: Arrow takes far less memory than Python strings."""
+def record_batches(pairs: Iterator[Sequence[str]], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """String columns, piece by piece: Arrow takes far less memory than Python strings."""
     schema = pa.schema([(column, pa.string()) for column in columns])
-    batches = []
     while piece := list(islice(pairs, ROWS_AT_ONCE)):
-        batches.append(pa.record_batch([list(texts) for texts in zip(*piece, strict=True)], schema=schema))
-    return pa.Table.from_batches(batches, schema)
+        yield pa.record_batch([list(texts) for texts in zip(*piece, strict=True)], schema=schema)
 
 
 def _text(row: dict[str, Any], language: str, where: str) -> str:

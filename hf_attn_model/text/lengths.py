@@ -34,7 +34,7 @@ def pair_lengths(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     Else the columns `input_ids` and `labels` are read.
 
     Returns:
-        source and target lengths, (N,) each, int64.
+        source and target lengths, (N,) each, in as few bytes as they fit into.
 
     Raises:
         UserError: the pairs have no `input_ids` or no `labels`.
@@ -44,14 +44,19 @@ def pair_lengths(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     elif isinstance(dataset, datasets.Dataset):
         _check_columns(dataset.column_names)
         parts = [
-            [pc.list_value_length(table[column]).to_numpy() for column in ("input_ids", "labels")]
+            [_in_few_bytes(pc.list_value_length(table[column]).to_numpy()) for column in ("input_ids", "labels")]
             for table in dataset.with_format("arrow").iter(batch_size=10_000)  # no token becomes a Python object
         ]
         sources, targets = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else ([], [])
     else:
         rows = [row_lengths(dataset[i]) for i in range(len(dataset))]
         sources, targets = [source for source, _ in rows], [target for _, target in rows]
-    return np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
+    return _in_few_bytes(sources), _in_few_bytes(targets)
+
+
+def _in_few_bytes(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    lengths = np.asarray(lengths, None if len(lengths) else np.int64)
+    return lengths.astype(np.min_scalar_type(lengths.max(initial=0)), copy=False)
 
 
 def _check_columns(present: Any) -> None:

@@ -23,6 +23,7 @@ from ..errors import UserError, in_words
 from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, recipe_of
 from ..study.relevance import pairs_to_watch
+from ..text.cache import Cache
 from ..text.lengths import LENGTH_STEP
 from .backend import ComputeBackend, choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
@@ -34,13 +35,13 @@ from .callbacks.ema import EMACallback
 from .callbacks.manifest import Manifest
 from .callbacks.progress import check_reporters, progress_of
 from .evaluate import dev_translations
-from .examples import load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
+from .examples import LEARNT_FROM, load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
 from .trainer import TranslationTrainer
 
 LENGTHS = ("training.max_steps", "training.num_train_epochs", "early_stopping_patience")  # may grow when resuming
 
 
-def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
+def train(recipe: Recipe, out: str | Path, resume: bool = False, cache_dir: str | Path | None = None) -> Path:
     """Train what the recipe says, and leave the best checkpoint, its tokenizer and the records of the run in `out`.
 
     Args:
@@ -49,6 +50,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
         resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet; also after
             the end of the training, if `training.max_steps`, `training.num_train_epochs` or `early_stopping_patience`
             is larger now. The learning rate then goes on as the schedule of the new length has it at that step.
+        cache_dir: where pairs, vocabulary and token ids are kept for the next training; see `text.cache.Cache`.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
@@ -61,7 +63,7 @@ def train(recipe: Recipe, out: str | Path, resume: bool = False) -> Path:
     backend = choose_backend(precision) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
     with locked(out) if arguments.process_index == 0 else nullcontext():
-        return _train(recipe, out, resume, backend, arguments)
+        return _train(recipe, out, resume, backend, arguments, Cache(cache_dir))
 
 
 def _train(
@@ -70,6 +72,7 @@ def _train(
     resume: bool,
     backend: ComputeBackend | None,
     arguments: Seq2SeqTrainingArguments,
+    cache: Cache,
 ) -> Path:
     """Train in a folder that this process, or the main one beside it, holds."""
     if arguments.process_index == 0:
@@ -85,15 +88,17 @@ def _train(
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs = load_pairs(recipe)
+    train_pairs, dev_pairs = load_pairs(recipe, cache)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
-    model, tokenizer = _begin(recipe, base, train_pairs, checkpoint)
-    processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
+    model, tokenizer = _begin(recipe, base, train_pairs, checkpoint, cache)
+    processes.print(
+        f"{_vocabulary(tokenizer, recipe, len(train_pairs))}; model of {model.num_parameters():,} parameters"
+    )
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
     examples = (
-        training_examples(recipe, train_pairs, tokenizer, arguments.seed),
-        tokenize(dev_pairs, tokenizer, recipe.max_length),
+        training_examples(recipe, train_pairs, tokenizer, arguments.seed, cache),
+        tokenize(dev_pairs, tokenizer, recipe.max_length, cache),
     )
     try:
         trainer = TranslationTrainer(
@@ -139,12 +144,13 @@ def _train(
 
 
 def _begin(
-    recipe: Recipe, base: Checkpoint | None, pairs: Dataset, checkpoint: Path | None
+    recipe: Recipe, base: Checkpoint | None, pairs: Dataset, checkpoint: Path | None, cache: Cache
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Build or open what is trained; the Trainer loads the weights of a checkpoint that is resumed."""
     model: PreTrainedModel
     if base is None:
-        tokenizer = make_tokenizer(recipe, pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
+        resumed = checkpoint is not None
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint) if resumed else make_tokenizer(recipe, pairs, cache)
         model = build_model(recipe, tokenizer)
     elif checkpoint is None or recipe.lora:  # a checkpoint of LoRA holds its adapter alone
         model, tokenizer = open_base(base, recipe, sentences_of(pairs))
@@ -181,9 +187,11 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return settings
 
 
-def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> str:
-    """Say how many subwords there are, and why they are fewer than were asked for."""
+def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, pairs: int) -> str:
+    """Say how many subwords there are, what they were learnt from, and why they are fewer than were asked for."""
     asked, said = recipe.vocab_size, f"vocabulary of {len(tokenizer):,} subwords"
+    if pairs > LEARNT_FROM and (asked is not None or recipe.add_subwords):
+        said += f", learnt from {LEARNT_FROM:,} of {pairs:,} pairs"
     if asked is None or len(tokenizer) >= asked:
         return said
     return f"{said} (the training text has no more; vocab_size={asked:,} asks for them)"

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ..errors import UserError
 
+ROWS_AT_ONCE = 10_000
 LENGTH_STEP = 2  # padded lengths are multiples: few tensor shapes, for which the CPU's matrix kernels prepare once
 
 
@@ -34,29 +35,26 @@ def pair_lengths(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     Else the columns `input_ids` and `labels` are read.
 
     Returns:
-        source and target lengths, (N,) each, in as few bytes as they fit into.
+        source and target lengths, (N,) each, int32.
 
     Raises:
         UserError: the pairs have no `input_ids` or no `labels`.
     """
     if hasattr(dataset, "lengths_in"):
         sources, targets = dataset.lengths_in(0)
-    elif isinstance(dataset, datasets.Dataset):
+        return np.asarray(sources, np.int32), np.asarray(targets, np.int32)
+    found = np.empty((2, len(dataset)), np.int32)
+    if isinstance(dataset, datasets.Dataset):
         _check_columns(dataset.column_names)
-        parts = [
-            [_in_few_bytes(pc.list_value_length(table[column]).to_numpy()) for column in ("input_ids", "labels")]
-            for table in dataset.with_format("arrow").iter(batch_size=10_000)  # no token becomes a Python object
-        ]
-        sources, targets = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else ([], [])
+        first = 0
+        for table in dataset.with_format("arrow").iter(ROWS_AT_ONCE):  # no token becomes a Python object
+            for side, column in zip(found, ("input_ids", "labels"), strict=True):
+                side[first : first + len(table)] = pc.list_value_length(table[column])
+            first += len(table)
     else:
-        rows = [row_lengths(dataset[i]) for i in range(len(dataset))]
-        sources, targets = [source for source, _ in rows], [target for _, target in rows]
-    return _in_few_bytes(sources), _in_few_bytes(targets)
-
-
-def _in_few_bytes(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
-    lengths = np.asarray(lengths, None if len(lengths) else np.int64)
-    return lengths.astype(np.min_scalar_type(lengths.max(initial=0)), copy=False)
+        for i in range(len(dataset)):
+            found[:, i] = row_lengths(dataset[i])
+    return found[0], found[1]
 
 
 def _check_columns(present: Any) -> None:

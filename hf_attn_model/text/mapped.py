@@ -24,7 +24,6 @@ from datasets.utils import tqdm
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from ..errors import UserError
 from ..files import reading, stamp
 from .cache import Cache, check_unchanged, code_digest
 from .corpora import TEXTBOOK, Corpus, files_of, hub_fingerprint, load_corpus, record_batches, stream_corpus
@@ -89,16 +88,13 @@ def map_tokens(
         lists of token ids `input_ids` and `labels`, in the order of the pairs, and how many pairs were left out.
 
     Raises:
-        UserError: no pair is left, or the cache cannot be written to.
+        UserError: the cache cannot be written to.
     """
     tokens = {"pairs": fingerprint(pairs), "tokenizer": _tokenizer_digest(tokenizer), "max_length": max_length}
 
     def make(folder: Path) -> dict[str, Any]:
         tokenized = _tokenized(pairs, tokenizer, max_length)
-        kept = _write(folder / FILE, tokenized, "Tokenizing", len(pairs))
-        if not kept:
-            raise UserError(f"no pair is left: all are longer than max_length={max_length} tokens")
-        return {"left_out": len(pairs) - kept}
+        return {"left_out": len(pairs) - _write(folder / FILE, tokenized, "Tokenizing", len(pairs))}
 
     folder, known = cache.find_or_make("tokens", tokens | _versions() | {"code": code_digest()}, make)
     return _map(folder), known["left_out"]

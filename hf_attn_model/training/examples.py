@@ -4,6 +4,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from ..errors import UserError
 from ..recipes.recipe import Recipe
 from ..text.cache import Cache
 from ..text.mapped import SampledSentences, map_corpus, map_tokenizer, map_tokens
@@ -58,6 +59,8 @@ def tokenize(
     """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens."""
     tokens, left_out = map_tokens(pairs, tokenizer, max_length, cache or Cache())
     _say_left_out(left_out, max_length)
+    if not len(tokens):
+        raise UserError(f"no pair is left: all are longer than max_length={max_length} tokens")
     return tokens
 
 

@@ -30,6 +30,7 @@ from .corpora import TEXTBOOK, Corpus, files_of, hub_fingerprint, load_corpus, r
 from .fingerprint import PairsDigest, fingerprint, remember_fingerprint
 from .tokenizer import as_pretrained, train_tokenizer
 
+ROWS_AT_ONCE = 10_000
 SENTENCES_AT_ONCE = 1_000  # tokenized together: what a tokenizer tells of each is large
 FILE, TOKENIZER = "rows.arrow", "tokenizer.json"
 
@@ -134,7 +135,7 @@ class SampledSentences:
         total = len(self.pairs)
         for side in ("source", "target"):
             first = 0
-            for table in self.pairs.with_format("arrow").iter(10_000):
+            for table in self.pairs.with_format("arrow").iter(ROWS_AT_ONCE):
                 end = first + len(table)
                 chosen = np.arange(-(-first * self.size // total), -(-end * self.size // total)) * total // self.size
                 yield from table[side].take(pa.array(chosen - first)).to_pylist()
@@ -173,7 +174,7 @@ def _tokenized(
         longest = np.maximum(*(side.value_lengths().to_numpy() for side in sides))
         return batch if longest.max() <= max_length else batch.filter(pa.array(longest <= max_length))
 
-    return _in_order(tokenize, pairs.with_format("arrow").iter(10_000), cores)
+    return _in_order(tokenize, pairs.with_format("arrow").iter(ROWS_AT_ONCE), cores)
 
 
 def _encoder(tokenizer: PreTrainedTokenizerBase) -> tuple[Callable[[list[str], str], Iterator[list[int]]], int]:

@@ -209,7 +209,7 @@ def _as_lists(rows: Iterator[list[int]], kind: type) -> pa.ListArray:
             lengths.append(len(row))
             yield row
 
-    ids = np.fromiter(chain.from_iterable(counted()), kind)
+    ids: np.ndarray = np.fromiter(chain.from_iterable(counted()), kind)
     return pa.ListArray.from_arrays(np.cumsum([0, *lengths], dtype=np.int32), ids)
 
 

@@ -128,7 +128,9 @@ def _train(
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     described = None if base is None else describe_base(base)
-    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described)
+    learns = base is None or recipe.add_subwords > 0
+    learnt_from = min(len(train_pairs), LEARNT_FROM) if learns else None
+    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described, learnt_from)
     trainer.add_callback(manifest)
     if arguments.should_save:
         out.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,8 @@ from .. import provenance
 from ..provenance import fingerprint
 from ..records import CODE, MANIFEST, SPLIT, check_record, read_record
 
+VOCABULARY = "vocabulary_learnt_from"  # in a manifest: pairs
+
 
 class Manifest(TrainerCallback):
     """Keep the manifest of a training up to date.
@@ -39,6 +41,7 @@ class Manifest(TrainerCallback):
         checkpoint: the complete checkpoint from which the training goes on, if any.
         backend: what it computes with, in words, if that was chosen for the machine.
         base: what is known of the translator that the training begins with, if it does.
+        learnt_from: how many of the pairs of `train` a vocabulary was learnt from, if one was.
     """
 
     def __init__(
@@ -49,13 +52,16 @@ class Manifest(TrainerCallback):
         checkpoint: str | Path | None = None,
         backend: str | None = None,
         base: dict[str, Any] | None = None,
+        learnt_from: int | None = None,
     ):
         self.folder = Path(folder)
         self.tokens_seen = tokens_seen
         self.backend = backend
         self.base = base
         self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
-        self.earlier = read_manifest(checkpoint)["sessions"] if checkpoint else []
+        earlier = read_manifest(checkpoint) if checkpoint else {"sessions": [], VOCABULARY: learnt_from}
+        self.earlier = earlier["sessions"]
+        self.learnt_from = earlier.get(VOCABULARY)
         self.content: dict[str, Any] = {}
         self._start = 0.0
 
@@ -71,6 +77,7 @@ class Manifest(TrainerCallback):
             "seed": args.seed,
             **({"base": self.base} if self.base else {}),
             "data": self.data,
+            **({VOCABULARY: self.learnt_from} if self.learnt_from else {}),
             "parameters": model.num_parameters(),
             "sessions": [
                 *self.earlier,

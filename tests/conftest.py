@@ -65,6 +65,14 @@ def no_wait_for_the_disk():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def cache_of_this_run(tmp_path_factory):
+    """Nothing that other runs have read or tokenized is used, and nothing is left behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ATTN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def textbook_once():
     """Let `load_corpus` make each split of the textbook once for each of its sizes: what it gives cannot be changed."""
     from hf_attn_model.text import corpora

@@ -42,6 +42,10 @@ def train(
     processes: Annotated[
         str, typer.Option(metavar="N|auto", help="that share each step; auto: as many as a short trial finds fastest")
     ] = "auto",
+    cache_dir: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="keep what was read and tokenized here; default: HF_ATTN_CACHE"),
+    ] = None,
 ) -> None:
     """Train a translator from a recipe."""
     if processes != "auto" and not processes.isdecimal():
@@ -56,7 +60,13 @@ def train(
     settings = load_recipe(recipe, overrides or [])
     if PartialState().is_main_process:
         announce(f"Training {settings.name} on {settings.corpus} into {out}")
-    folder = train_recipe(settings, out, resume=resume, processes="auto" if processes == "auto" else int(processes))
+    folder = train_recipe(
+        settings,
+        out,
+        resume=resume,
+        processes="auto" if processes == "auto" else int(processes),
+        cache_dir=cache_dir,
+    )
     if PartialState().is_main_process:
         write_card(folder)
         print(f"trained: {folder}\nnext: hf-attn evaluate {folder}")

@@ -1,9 +1,11 @@
 """Folders that one process at a time writes to."""
 
 import json
+import logging
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UserError
@@ -11,6 +13,13 @@ from .processes import host_name, is_alive, remove_leftovers, start_of, unfinish
 from .reading import reason
 
 LOCK = ".lock"  # in a folder that a process writes to, or after the name of one that it makes
+PAUSE = 0.1  # seconds between two looks at a lock that is waited for
+
+logger = logging.getLogger(__name__)
+
+
+class Held(UserError):
+    """Another process holds what one wants to write to."""
 
 
 @contextmanager
@@ -21,7 +30,7 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
     file system. One that a killed process of this host has left is taken over; one of another host is never broken.
 
     Raises:
-        UserError: another process holds the folder, or it cannot be written to.
+        UserError: another process holds the folder (`Held`), or it cannot be written to.
     """
     folder = Path(folder)
     is_new = not folder.exists()
@@ -51,6 +60,23 @@ def holding(lock: Path, what: str | os.PathLike) -> Iterator[None]:
         with suppress(OSError):
             if lock.read_text(encoding="utf-8") == own:  # a user may have removed it, and another process made one
                 lock.unlink()
+
+
+@contextmanager
+def waiting(lock: Path, what: str | os.PathLike) -> Iterator[None]:
+    """Hold what stands behind a lock as soon as nobody else does, however long that takes; else see `holding`."""
+    with ExitStack() as held:
+        is_said = False
+        while True:
+            try:
+                held.enter_context(holding(lock, what))
+                break
+            except Held as error:
+                if not is_said:
+                    logger.info("waiting: %s", error)
+                    is_said = True
+                time.sleep(PAUSE)
+        yield
 
 
 def _create(path: Path, content: str) -> bool:
@@ -100,7 +126,7 @@ def _remove_stale(path: Path, what: str | os.PathLike) -> None:
     if not isinstance(host, str) or not isinstance(process, int) or process not in range(1, 2**31):
         raise UserError(f"{path} is no lock of this program: remove it if no process writes to {what}")
     if host != host_name() or is_alive(process, start):
-        raise UserError(
+        raise Held(
             f"{what} is being written to by process {process} on {host}: wait for it, or choose another folder"
             + ("" if host == host_name() else f"; if it is no more, remove {path}")
         )

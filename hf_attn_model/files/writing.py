@@ -88,13 +88,14 @@ def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: str | os.PathLike) -> Iterator[Path]:
+def new_folder(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
     """Give a folder to fill, which gets its name when the context ends, and is removed after an exception.
 
     Meanwhile a lock lies beside it, `NAME.lock`; see `locked`.
 
     Args:
         path: a folder that is not there yet, or empty.
+        advice: ends the message where it cannot be written, such as "; make room".
 
     Raises:
         UserError: the folder cannot be made, holds something, or another process is about to make it.
@@ -103,7 +104,7 @@ def new_folder(path: str | os.PathLike) -> Iterator[Path]:
     unfinished = unfinished_name(target)
     with holding(target.with_name(target.name + LOCK), path):
         try:
-            with writing(path):
+            with writing(path, advice):
                 if target.exists() and (not target.is_dir() or any(target.iterdir())):
                     raise UserError(f"{path} is not empty: choose another folder")
                 remove_leftovers(target)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,12 @@ def pairs_to_watch(
         pair = corpus.removeprefix(TEXTBOOK)
         chosen = textbook_pairs(pair, source_lang, split, 0, min(size, len(rows)))
         return [*chosen], textbook_pairs(pair, source_lang, "test", BLACK_CAT, 1)[0]
-    sources, targets = list(rows["source"]), list(rows["target"])
-    lengths = zip(tokenizer(sources)["input_ids"], tokenizer(text_target=targets)["input_ids"], strict=True)
-    fitting = [i for i, sides in enumerate(lengths) if max(map(len, sides)) <= longest]
-    return [Pair(sources[i], targets[i]) for i in fitting[:size]], None
+
+    def fits(source: str, target: str) -> bool:
+        return max(len(tokenizer(source)["input_ids"]), len(tokenizer(text_target=target)["input_ids"])) <= longest
+
+    pairs = ((row["source"], row["target"]) for row in rows)
+    return [Pair(*pair) for pair in islice((pair for pair in pairs if fits(*pair)), size)], None
 
 
 def textbook_pairs(pair: str, source_lang: str, split: str, first: int, size: int) -> list[RolePair]:

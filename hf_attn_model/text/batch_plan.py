@@ -10,6 +10,7 @@ from .lengths import LENGTH_STEP, round_up
 
 ROWS_STEP = 8  # a batch of many rows has a multiple: fewer token counts, and whole tiles for matrix kernels
 MANY_ROWS = 4 * ROWS_STEP  # from here on less than a quarter of a batch is left to the next one
+PAIRS_AT_ONCE = 2**18  # whose numbers in 64 bits are held
 
 
 class BatchPlan:
@@ -19,6 +20,8 @@ class BatchPlan:
     source lengths rising and falling in turns (a snake), so that neighbours differ little where the target length
     steps up; a batch ends where the next pair would break the budget. Which pairs of a cell go into which batch is
     open until `deal`, so the number of batches and their shapes are fixed, and only who meets whom changes.
+
+    Of each pair its cell is kept, in 2 bytes as a rule; dealing takes 8 bytes more, of which 4 stay with the batches.
 
     Args:
         source_lengths, target_lengths: tokens of each pair, end marks included.
@@ -39,10 +42,8 @@ class BatchPlan:
     ):
         if max_tokens < 1:
             raise UserError(f"max_tokens must be at least 1, got {max_tokens}")
-        source, target, place = _places(source_lengths, target_lengths)
-        _, first, cell, counts = np.unique(place, return_index=True, return_inverse=True, return_counts=True)
-        self._cell = cell.astype(np.min_scalar_type(len(first)))  # of each pair; in 16 bits numpy sorts faster
-        self.rows, self.tokens = _cut(source[first], target[first], counts, max_tokens)
+        source, target, self._counts, self._cell = _cells(source_lengths, target_lengths)
+        self.rows, self.tokens = _cut(source, target, self._counts, max_tokens)
         real = np.sum(source_lengths, dtype=np.int64) + np.sum(target_lengths, dtype=np.int64)
         self.padding = 1 - float(real / self.tokens.sum()) if self.tokens.any() else 0.0
 
@@ -54,9 +55,10 @@ class BatchPlan:
             lengths: source and target tokens of each pair, where they have changed a little since the plan was made.
                 Each batch keeps its rows, and may miss the budget by as little.
         """
-        cell = self._cell if lengths is None else _places(*lengths)[2]
-        order = rng.permutation(len(cell))
-        order = order[np.argsort(cell[order], kind="stable")]
+        counts, cell = (self._counts, self._cell) if lengths is None else _cells(*lengths)[2:]
+        order = np.arange(len(cell), dtype=np.int32 if len(cell) < 2**31 else np.int64)
+        rng.shuffle(order)
+        order = _sorted_by_cell(order, cell, counts)
         ends = np.cumsum(self.rows)
         return [order[start:end] for start, end in zip(ends - self.rows, ends, strict=True)]
 
@@ -80,14 +82,53 @@ def even_groups(cheapest_first: np.ndarray, num_replicas: int) -> np.ndarray:
     return np.concatenate([repeated, cheapest_first]).reshape(-1, num_replicas)
 
 
-def _places(
+def _cells(
     source_lengths: Sequence[int] | np.ndarray, target_lengths: Sequence[int] | np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pad lengths, and number the cells along the snake: padded source, padded target and number of each pair."""
-    source, target = round_up(source_lengths), round_up(target_lengths)
-    widest = source.max(initial=0) + 1
-    falling = (target // LENGTH_STEP) % 2 == 1
-    return source, target, target * widest + np.where(falling, widest - 1 - source, source)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sort pairs into cells, numbered along the snake.
+
+    Returns:
+        padded source length, padded target length and number of pairs of each of the C cells, (C,) int64 each; and the
+        cell of each pair, (N,).
+    """
+    source, target = np.asarray(source_lengths), np.asarray(target_lengths)
+    widest = int(round_up(source.max(initial=0))) + 1
+    pieces = [slice(first, first + PAIRS_AT_ONCE) for first in range(0, len(source), PAIRS_AT_ONCE)]
+    found = [np.unique(_places(source[piece], target[piece], widest), return_counts=True) for piece in pieces]
+    places = np.unique(np.concatenate([np.array([], np.int64), *(those for those, _ in found)]))
+    counts = np.zeros(len(places), np.int64)
+    for those, times in found:
+        counts[np.searchsorted(places, those)] += times
+    cell = np.empty(len(source), np.min_scalar_type(len(places)))
+    for piece in pieces:
+        cell[piece] = np.searchsorted(places, _places(source[piece], target[piece], widest))
+    padded_target, along = np.divmod(places, widest)
+    return np.where(_is_falling(padded_target), widest - 1 - along, along), padded_target, counts, cell
+
+
+def _places(source: np.ndarray, target: np.ndarray, widest: int) -> np.ndarray:
+    """Number the places along the snake that pairs of these lengths have."""
+    source, target = round_up(source), round_up(target)
+    return target * widest + np.where(_is_falling(target), widest - 1 - source, source)
+
+
+def _is_falling(target: np.ndarray) -> np.ndarray:
+    return (target // LENGTH_STEP) % 2 == 1
+
+
+def _sorted_by_cell(order: np.ndarray, cell: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Put pairs in the order of their cells, of which there are `counts`; those of a cell stay in theirs."""
+    free = np.cumsum(counts) - counts  # the next place of each cell: a counting sort
+    result = np.empty_like(order)
+    for first in range(0, len(order), PAIRS_AT_ONCE):
+        piece = order[first : first + PAIRS_AT_ONCE]
+        of_piece = cell[piece]
+        by_cell = np.argsort(of_piece, kind="stable")
+        here = np.bincount(of_piece, minlength=len(counts))
+        before = np.repeat(free - (np.cumsum(here) - here), here)
+        result[before + np.arange(len(piece))] = piece[by_cell]
+        free += here
+    return result
 
 
 def _cut(source: np.ndarray, target: np.ndarray, counts: np.ndarray, max_tokens: int) -> tuple[np.ndarray, np.ndarray]:

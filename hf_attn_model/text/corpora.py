@@ -2,10 +2,11 @@
 
 Whatever the origin, rows keep their order and their place in the original. For training only pairs with text on both
 sides are kept, and the others counted; who writes beside a corpus reads every row, an unusable one as empty texts.
+`load_corpus` holds the pairs in memory, `stream_corpus` reads them one by one, and `mapped.map_corpus` keeps them in files.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -141,11 +142,13 @@ class CorpusStream:
 
     Attributes:
         name: see `Corpus`.
+        files: what it is read from, where that lies on this machine.
         tally: what was left out, or is empty, so far in the newest iteration.
     """
 
-    def __init__(self, name: str, read: Callable[[Tally], Iterator[TextRow]]):
+    def __init__(self, name: str, read: Callable[[Tally], Iterator[TextRow]], files: tuple[Path, ...] = ()):
         self.name = name
+        self.files = files
         self.tally = Tally()
         self._read = read
         self._full = 0
@@ -176,10 +179,12 @@ def stream_corpus(
     source_column: str | None = None,
     target_column: str | None = None,
     on_bad_row: OnBadRow = "error",
+    streaming: bool = True,
 ) -> CorpusStream:
-    """Read what `load_corpus` reads, without holding it in memory (but for the textbook), data of the Hub streaming.
+    """Read what `load_corpus` reads, without holding it in memory (but for the textbook).
 
-    Arguments and errors are those of `load_corpus`; a row that cannot be read is found when it is its turn.
+    Arguments and errors are those of `load_corpus`; a row that cannot be read is found when it is its turn. Data of the
+    Hub come streaming, or lie on disk first.
     """
     _check_languages(source_lang, target_lang)
     if isinstance(corpus, str) and corpus.startswith(TEXTBOOK):
@@ -192,8 +197,12 @@ def stream_corpus(
 
         return CorpusStream(held.name, read_held)
     sides = sides_of(source_lang, target_lang, source_column, target_column)
-    opened = open_rows(corpus, sides, split, config, streaming=True)
-    return CorpusStream(opened.name, lambda tally: read_texts(opened.rows(), opened.name, sides, tally, on_bad_row))
+    opened = open_rows(corpus, sides, split, config, streaming=streaming)
+
+    def read(tally: Tally) -> Iterator[TextRow]:
+        return read_texts(opened.rows(), opened.name, sides, tally, on_bad_row)
+
+    return CorpusStream(opened.name, read, opened.files)
 
 
 def sides_of(
@@ -241,6 +250,11 @@ def read_texts(
     if not full:
         none = f"none of the {total:,} rows has text in {' and '.join(sides.languages)}" if total else "no rows"
         raise UserError(f"{name}: an empty corpus ({none}{f'; {first_error}' if first_error else ''})")
+
+
+def hub_fingerprint(corpus: str, config: str | None, split: str) -> str:
+    """Return what `datasets` calls a data set of the Hub by its content. Raises what `load_corpus` raises."""
+    return _hub_data(corpus, config, split, streaming=False)._fingerprint
 
 
 def local_path(corpus: str) -> Path | None:
@@ -349,14 +363,18 @@ def _in_memory(corpus: Any, split: str) -> Opened:
 
 
 def _hub_rows(corpus: str, config: str | None, split: str, *, streaming: bool) -> Iterator[Row]:
+    dataset = _hub_data(corpus, config, split, streaming=streaming)
+    return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
+
+
+def _hub_data(corpus: str, config: str | None, split: str, *, streaming: bool) -> Any:
     try:
-        dataset = datasets.load_dataset(corpus, config, split=split, streaming=streaming)
+        return datasets.load_dataset(corpus, config, split=split, streaming=streaming)
     except ConnectionError as error:
         raise UserError(f"{corpus}: no such file here, and the Hub cannot be reached ({error})") from None
     except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{corpus}: cannot be loaded from the Hub: {reason}") from None
-    return ((f"{corpus}, row {number}", row) for number, row in enumerate(dataset, start=1))
 
 
 def _summary(full: int, kind: str, name: str, counts: dict[str, int]) -> str:
@@ -375,18 +393,16 @@ def _collect(rows: Iterable[Row], name: str, sides: Sides, on_bad_row: OnBadRow,
             if keep_rows or row.texts[0]:
                 yield row.texts
 
-    table = _as_table(texts(), ["source", "target"][: len(sides.languages)])
+    table = pa.Table.from_batches(record_batches(texts(), ["source", "target"][: len(sides.languages)]))
     blank, one_sided, unreadable = (tally.counts[why] for why in LEFT_OUT)
     return Corpus(datasets.Dataset(table), name, blank, one_sided, unreadable, places if keep_rows else None)
 
 
-def _as_table(pairs: Iterator[tuple[str, ...]], columns: list[str]) -> pa.Table:
-    """String columns, built piece by piece: Arrow takes far less memory than Python strings."""
+def record_batches(pairs: Iterator[Sequence[str]], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """String columns, piece by piece: Arrow takes far less memory than Python strings."""
     schema = pa.schema([(column, pa.string()) for column in columns])
-    batches = []
     while piece := list(islice(pairs, ROWS_AT_ONCE)):
-        batches.append(pa.record_batch([list(texts) for texts in zip(*piece, strict=True)], schema=schema))
-    return pa.Table.from_batches(batches, schema)
+        yield pa.record_batch([list(texts) for texts in zip(*piece, strict=True)], schema=schema)
 
 
 def _check_languages(source_lang: str, target_lang: str | None) -> None:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ..errors import UserError
 
+ROWS_AT_ONCE = 10_000
 LENGTH_STEP = 2  # padded lengths are multiples: few tensor shapes, for which the CPU's matrix kernels prepare once
 
 
@@ -34,24 +35,26 @@ def pair_lengths(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     Else the columns `input_ids` and `labels` are read.
 
     Returns:
-        source and target lengths, (N,) each, int64.
+        source and target lengths, (N,) each, int32.
 
     Raises:
         UserError: the pairs have no `input_ids` or no `labels`.
     """
     if hasattr(dataset, "lengths_in"):
         sources, targets = dataset.lengths_in(0)
-    elif isinstance(dataset, datasets.Dataset):
+        return np.asarray(sources, np.int32), np.asarray(targets, np.int32)
+    found = np.empty((2, len(dataset)), np.int32)
+    if isinstance(dataset, datasets.Dataset):
         _check_columns(dataset.column_names)
-        parts = [
-            [pc.list_value_length(table[column]).to_numpy() for column in ("input_ids", "labels")]
-            for table in dataset.with_format("arrow").iter(batch_size=10_000)  # no token becomes a Python object
-        ]
-        sources, targets = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else ([], [])
+        first = 0
+        for table in dataset.with_format("arrow").iter(ROWS_AT_ONCE):  # no token becomes a Python object
+            for side, column in zip(found, ("input_ids", "labels"), strict=True):
+                side[first : first + len(table)] = pc.list_value_length(table[column])
+            first += len(table)
     else:
-        rows = [row_lengths(dataset[i]) for i in range(len(dataset))]
-        sources, targets = [source for source, _ in rows], [target for _, target in rows]
-    return np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
+        for i in range(len(dataset)):
+            found[:, i] = row_lengths(dataset[i])
+    return found[0], found[1]
 
 
 def _check_columns(present: Any) -> None:

@@ -11,7 +11,7 @@ the vocabulary is asked to know no other.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -52,7 +52,7 @@ def train_tokenizer(
     share its span; special tokens, and a space that is not in the text, have an empty one.
 
     Args:
-        sentences: raw text; read once.
+        sentences: raw text, read three times; of an iterator, which can be read once, the texts are held in memory.
         vocab_size: the most entries the vocabulary may have, specials and bytes included; a small corpus may
             yield fewer.
         max_length: tokens the model can take (`model_max_length`).
@@ -67,11 +67,16 @@ def train_tokenizer(
             f"vocab_size is {vocab_size}, but {len(fixed)} entries go to the bytes and special tokens:"
             f" ask for more, e.g. 8000"
         )
-    sentences = [sentence for sentence in sentences if sentence.strip()]
-    if not sentences:
+    sentences = _Texts(sentences)
+    if next(iter(sentences), None) is None:
         raise UserError("no text to learn a vocabulary from: every sentence is empty")
+    return as_pretrained(_learn(sentences, vocab_size, lowercase), max_length)
+
+
+def as_pretrained(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    """Wrap what `train_tokenizer` has learnt as a tokenizer of transformers."""
     return PreTrainedTokenizerFast(
-        tokenizer_object=_learn(sentences, vocab_size, lowercase),
+        tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
         model_max_length=max_length,
@@ -89,7 +94,7 @@ def extend_tokenizer(
 
     Args:
         tokenizer: made by `train_tokenizer`; it stays as it is.
-        sentences: raw text that holds the new characters; read once.
+        sentences: raw text that holds the new characters; see `train_tokenizer`.
         most: entries to add, at most; fewer if the text yields no more.
 
     Returns:
@@ -103,7 +108,7 @@ def extend_tokenizer(
     vocabulary, merges = saved["model"]["vocab"], saved["model"]["merges"]
     vocabulary |= {token["content"]: token["id"] for token in saved["added_tokens"]}  # keep their ids
     known = {character for piece in vocabulary for character in piece}
-    sentences = [sentence for sentence in sentences if sentence.strip()]
+    sentences = _Texts(sentences)
     learnt = json.loads(_learn(sentences, len(vocabulary) + 2 * most, lowercase).to_str())["model"]
     parts_of = {left + right: [left, right] for left, right in learnt["merges"]}
     frequent = [character for character in _alphabet(sentences, len(learnt["vocab"])) if character in learnt["vocab"]]
@@ -124,11 +129,22 @@ def _case_of(saved: dict) -> bool:
     raise UserError("subwords can be added to a tokenizer that was learnt here; to another one, add whole tokens")
 
 
-def _learn(sentences: list[str], vocab_size: int, lowercase: bool) -> Tokenizer:
+class _Texts:
+    """The sentences that are not empty, as often as they are asked for; in lower case, if need be."""
+
+    def __init__(self, sentences: Iterable[str], lowercase: bool = False):
+        self.sentences = [*sentences] if isinstance(sentences, Iterator) else sentences
+        self.lowercase = lowercase
+
+    def __iter__(self) -> Iterator[str]:
+        full = (sentence for sentence in self.sentences if sentence.strip())
+        return map(normalizers.Lowercase().normalize_str, full) if self.lowercase else full
+
+
+def _learn(sentences: Iterable[str], vocab_size: int, lowercase: bool) -> Tokenizer:
     """Learn characters and merges from sentences."""
     fixed = [PAD, END, *BYTES]
-    if lowercase:
-        sentences = [normalizers.Lowercase().normalize_str(sentence) for sentence in sentences]
+    sentences = _Texts(sentences, lowercase)
     alphabet = _alphabet(sentences, most=max(1, (vocab_size - len(fixed)) // 2))
     tokenizer = _pipeline(lowercase)
     trainer = trainers.BpeTrainer(
@@ -139,14 +155,16 @@ def _learn(sentences: list[str], vocab_size: int, lowercase: bool) -> Tokenizer:
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(sentences, trainer, length=len(sentences))
+    tokenizer.train_from_iterator(sentences, trainer)
     return _without_byte_matching(tokenizer)
 
 
-def _alphabet(sentences: list[str], most: int) -> list[str]:
+def _alphabet(sentences: Iterable[str], most: int) -> list[str]:
     """List the characters that occur `MIN_FREQUENCY` times, the most frequent first; ties in code point order."""
-    counts = Counter(character for sentence in sentences for character in sentence)
-    counts[" "] += len(sentences)  # the one put in front
+    counts: Counter[str] = Counter()
+    for sentence in sentences:
+        counts.update(sentence)
+        counts[" "] += 1  # the one put in front
     ranked = sorted(counts, key=lambda character: (-counts[character], character))
     return [character for character in ranked if counts[character] >= MIN_FREQUENCY][:most] or ranked[:1]
 

@@ -1,23 +1,24 @@
 """corpus of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
 
-from collections.abc import Iterator
-
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ..errors import UserError
 from ..recipes.recipe import Recipe
-from ..text.corpora import Data, load_corpus
+from ..text.cache import Cache
+from ..text.corpora import Data
+from ..text.mapped import SampledSentences, map_corpus, map_tokenizer, map_tokens
 from ..text.resegmented import ResegmentedPairs
-from ..text.tokenizer import train_tokenizer
+
+LEARNT_FROM = 250_000  # pairs, at most, that a vocabulary is learnt from
 
 
-def load_pairs(recipe: Recipe, data: Data | None = None) -> tuple[Dataset, Dataset]:
+def load_pairs(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> tuple[Dataset, Dataset]:
     """Read the training and dev pairs, of the recipe or of data in memory; say what was read and what left out."""
     pairs = []
     for split in (recipe.train_split, recipe.dev_split):
-        corpus = load_corpus(
+        corpus = map_corpus(
             recipe.corpus if data is None else data,
             recipe.source_lang,
             recipe.target_lang,
@@ -25,57 +26,51 @@ def load_pairs(recipe: Recipe, data: Data | None = None) -> tuple[Dataset, Datas
             config=recipe.config,
             source_column=recipe.source_column,
             target_column=recipe.target_column,
+            cache=cache or Cache(),
         )
         PartialState().print(corpus.summary())
         pairs.append(corpus.dataset)
     return pairs[0], pairs[1]
 
 
-def sentences_of(pairs: Dataset) -> Iterator[str]:
-    """Go through the sources, then through the targets."""
-    return (text for column in ("source", "target") for text in pairs[column])
+def sentences_of(pairs: Dataset) -> SampledSentences:
+    """The sources and then the targets of all pairs, or of `LEARNT_FROM` evenly spaced ones."""
+    return SampledSentences(pairs, LEARNT_FROM)
 
 
-def make_tokenizer(recipe: Recipe, pairs: Dataset) -> PreTrainedTokenizerBase:
-    """Learn the subwords of both languages from the training pairs."""
+def make_tokenizer(recipe: Recipe, pairs: Dataset, cache: Cache | None = None) -> PreTrainedTokenizerBase:
+    """Learn the subwords of both languages from the training pairs, or find what was learnt from them before."""
     assert recipe.vocab_size is not None
-    return train_tokenizer(
-        sentences_of(pairs), recipe.vocab_size, max_length=recipe.max_length, lowercase=recipe.lowercase
+    return map_tokenizer(
+        pairs,
+        LEARNT_FROM,
+        cache or Cache(),
+        vocab_size=recipe.vocab_size,
+        max_length=recipe.max_length,
+        lowercase=recipe.lowercase,
     )
 
 
 def training_examples(
-    recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokenizerBase, seed: int
+    recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokenizerBase, seed: int, cache: Cache | None = None
 ) -> Dataset | ResegmentedPairs:
     """Tokenize the training pairs: once, or anew in every epoch."""
     if not recipe.bpe_dropout:
-        return tokenize(pairs, tokenizer, recipe.max_length)
+        return tokenize(pairs, tokenizer, recipe.max_length, cache)
     resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
     _say_left_out(resegmented.left_out, recipe.max_length)
     return resegmented
 
 
-def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+def tokenize(
+    pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Cache | None = None
+) -> Dataset:
     """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens."""
-
-    def encode(batch: dict) -> dict:
-        source = tokenizer(batch["source"])
-        target = tokenizer(text_target=batch["target"])
-        return {"input_ids": source["input_ids"], "labels": target["input_ids"]}
-
-    encoded = pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="Tokenizing")
-    kept = encoded.filter(
-        lambda batch: [
-            max(len(source), len(target)) <= max_length
-            for source, target in zip(batch["input_ids"], batch["labels"], strict=True)
-        ],
-        batched=True,
-        desc="Filtering by length",
-    )
-    _say_left_out(len(encoded) - len(kept), max_length)
-    if not len(kept):
+    tokens, left_out = map_tokens(pairs, tokenizer, max_length, cache or Cache())
+    _say_left_out(left_out, max_length)
+    if not len(tokens):
         raise UserError(f"no pair is left: all are longer than max_length={max_length} tokens")
-    return kept
+    return tokens
 
 
 def _say_left_out(pairs: int, max_length: int) -> None:

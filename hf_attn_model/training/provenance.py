@@ -1,6 +1,5 @@
-"""What a reader needs to repeat a measurement: command, code, machine, versions, and a fingerprint of the pairs."""
+"""What a reader needs to repeat a measurement: command, code, machine, versions; and the fingerprint of its pairs."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -8,13 +7,13 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
-from datasets import Dataset
 
 from .._version import __version__
 from ..secrets import redact_command
+from ..text.fingerprint import fingerprint
+
+__all__ = ["command", "commit", "fingerprint", "hardware", "versions"]
 
 PACKAGE = Path(__file__).parents[1]
 LAUNCHED = "HF_ATTN_LAUNCHED"  # set in the processes that a training of ours has started
@@ -72,28 +71,3 @@ def commit() -> dict[str, str | bool] | None:
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain", "--", "."))}
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-ROWS_AT_ONCE = 100_000
-
-
-def fingerprint(pairs: Dataset) -> str:
-    """Hash the pairs: equal for the same texts in the same order, from any format, folder or way of cutting files.
-
-    The SHA-256 digest of, for each side, the lengths of its texts and the texts themselves, both in UTF-8 bytes. Texts
-    are hashed as they lie in memory, hundreds of megabytes a second.
-
-    Args:
-        pairs: rows with the texts `source` and `target`.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    hashes = {(side, part): hashlib.sha256() for side in ("source", "target") for part in ("lengths", "texts")}
-    for table in pairs.with_format("arrow").iter(ROWS_AT_ONCE):
-        for side in ("source", "target"):
-            texts = table[side].cast(pa.large_string()).combine_chunks()  # a copy: it begins where its buffers begin
-            lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False).astype("<i8")
-            hashes[side, "lengths"].update(lengths)
-            hashes[side, "texts"].update((texts.buffers()[2] or b"")[: lengths.sum()])
-    return hashlib.sha256(b"".join(part.digest() for part in hashes.values())).hexdigest()

@@ -22,6 +22,7 @@ from ..errors import UserError, in_words
 from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, located, recipe_of
 from ..study.relevance import pairs_to_watch
+from ..text.cache import Cache
 from ..text.lengths import LENGTH_STEP
 from .backend import choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
@@ -33,7 +34,7 @@ from .callbacks.ema import EMACallback
 from .callbacks.manifest import Manifest, processes_of
 from .callbacks.progress import check_reporters, progress_of
 from .evaluate import dev_translations
-from .examples import load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
+from .examples import LEARNT_FROM, load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
 from .launch import Layout, is_distributed, launch
 from .layout import Processes, choose_layout
 from .trainer import TranslationTrainer
@@ -48,6 +49,7 @@ def train(
     *,
     processes: Processes = 1,
     data: DatasetDict | None = None,
+    cache_dir: str | Path | None = None,
 ) -> Path:
     """Train what the recipe says, and leave the best checkpoint, its tokenizer and the records of the run in `out`.
 
@@ -62,12 +64,13 @@ def train(
             Each process that a launcher such as `torchrun` has started trains on all tokens that the recipe gives a
             step.
         data: the corpus, if a program holds it: a data set for each split; `recipe.corpus` is then its name alone.
+        cache_dir: where pairs, vocabulary and token ids are kept for the next training; see `text.cache.Cache`.
 
     Raises:
         UserError: `out` holds something (without `resume`) or no training of this recipe (with it), the corpus
             cannot be read, a package to report to is missing, another process trains there, or the training diverges.
     """
-    out = Path(out)
+    out, cache = Path(out), Cache(cache_dir)
     recipe = recipe if data is not None else located(recipe)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: choose another --out")
@@ -80,14 +83,16 @@ def train(
         if is_distributed():
             if processes not in (1, "auto") or begun not in (1, None):
                 raise UserError("--processes and a launcher such as torchrun both start processes: use one of them")
-            return _train(recipe, out, resume, None, data)
+            return _train(recipe, out, resume, None, cache, data)
         layout = choose_layout(recipe, processes, begun)
         if layout.processes == 1:
-            return _train(recipe, out, resume, layout, data)
-        return launch(layout, _train, recipe, out, resume, layout, data)
+            return _train(recipe, out, resume, layout, cache, data)
+        return launch(layout, _train, recipe, out, resume, layout, cache, data)
 
 
-def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None, data: DatasetDict | None) -> Path:
+def _train(
+    recipe: Recipe, out: Path, resume: bool, layout: Layout | None, cache: Cache, data: DatasetDict | None
+) -> Path:
     """Train in a folder that this process, or another beside it, holds; without a layout as a launcher has it."""
     precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
     backend = choose_backend(precision) if recipe.fast_kernels else None
@@ -103,15 +108,17 @@ def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None, data:
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs = load_pairs(recipe, data)
+    train_pairs, dev_pairs = load_pairs(recipe, cache, data)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
-    model, tokenizer = _begin(recipe, base, train_pairs, checkpoint)
-    processes.print(f"{_vocabulary(tokenizer, recipe)}; model of {model.num_parameters():,} parameters")
+    model, tokenizer = _begin(recipe, base, train_pairs, checkpoint, cache)
+    processes.print(
+        f"{_vocabulary(tokenizer, recipe, len(train_pairs))}; model of {model.num_parameters():,} parameters"
+    )
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
     examples = (
-        training_examples(recipe, train_pairs, tokenizer, arguments.seed),
-        tokenize(dev_pairs, tokenizer, recipe.max_length),
+        training_examples(recipe, train_pairs, tokenizer, arguments.seed, cache),
+        tokenize(dev_pairs, tokenizer, recipe.max_length, cache),
     )
     try:
         trainer = TranslationTrainer(
@@ -141,7 +148,17 @@ def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None, data:
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
     pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
     described = None if base is None else describe_base(base)
-    manifest = Manifest(out, pairs, lambda: trainer.tokens_seen, checkpoint, chosen, described, layout)
+    learns = base is None or recipe.add_subwords > 0
+    manifest = Manifest(
+        out,
+        pairs,
+        lambda: trainer.tokens_seen,
+        checkpoint,
+        chosen,
+        described,
+        layout=layout,
+        learnt_from=min(len(train_pairs), LEARNT_FROM) if learns else None,
+    )
     trainer.add_callback(manifest)
     if arguments.should_save:
         out.mkdir(parents=True, exist_ok=True)
@@ -157,12 +174,13 @@ def _train(recipe: Recipe, out: Path, resume: bool, layout: Layout | None, data:
 
 
 def _begin(
-    recipe: Recipe, base: Checkpoint | None, pairs: Dataset, checkpoint: Path | None
+    recipe: Recipe, base: Checkpoint | None, pairs: Dataset, checkpoint: Path | None, cache: Cache
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Build or open what is trained; the Trainer loads the weights of a checkpoint that is resumed."""
     model: PreTrainedModel
     if base is None:
-        tokenizer = make_tokenizer(recipe, pairs) if checkpoint is None else AutoTokenizer.from_pretrained(checkpoint)
+        resumed = checkpoint is not None
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint) if resumed else make_tokenizer(recipe, pairs, cache)
         model = build_model(recipe, tokenizer)
     elif checkpoint is None or recipe.lora:  # a checkpoint of LoRA holds its adapter alone
         model, tokenizer = open_base(base, recipe, sentences_of(pairs))
@@ -199,9 +217,11 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return settings
 
 
-def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> str:
-    """Say how many subwords there are, and why they are fewer than were asked for."""
+def _vocabulary(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, pairs: int) -> str:
+    """Say how many subwords there are, what they were learnt from, and why they are fewer than were asked for."""
     asked, said = recipe.vocab_size, f"vocabulary of {len(tokenizer):,} subwords"
+    if pairs > LEARNT_FROM and (asked is not None or recipe.add_subwords):
+        said += f", learnt from {LEARNT_FROM:,} of {pairs:,} pairs"
     if asked is None or len(tokenizer) >= asked:
         return said
     return f"{said} (the training text has no more; vocab_size={asked:,} asks for them)"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.text import batch_plan
 from hf_attn_model.text.batch_plan import MANY_ROWS, ROWS_STEP, BatchPlan, even_groups
 from hf_attn_model.text.lengths import LENGTH_STEP, round_up
 
@@ -53,6 +54,21 @@ def test_dealt_batches_are_as_planned():
     assert padded == plan.tokens.tolist()
     assert [len(batch) for batch in batches] == plan.rows.tolist()
     assert plan.padding == pytest.approx(1 - (source.sum() + target.sum()) / sum(padded))
+
+
+@pytest.mark.parametrize("at_once", [97, 10**6])
+def test_pairs_are_dealt_by_shuffling_all_and_sorting_them_by_cell(at_once, monkeypatch):
+    monkeypatch.setattr(batch_plan, "PAIRS_AT_ONCE", at_once)
+    lengths = text_like_lengths(PAIRS)
+    plan = BatchPlan(*lengths, 1999)
+    for changed in (None, text_like_lengths(PAIRS, seed=5)):
+        source, target = map(round_up, changed or lengths)
+        along = np.where((target // LENGTH_STEP) % 2, -source, source)
+        order = np.random.default_rng(7).permutation(PAIRS)
+        order = order[np.lexsort((np.arange(PAIRS), along[order], target[order]))]
+        batches = plan.deal(np.random.default_rng(7), changed)
+        assert np.concatenate(batches).tolist() == order.tolist()
+        assert batches[0].itemsize == 4
 
 
 def test_each_deal_lets_others_meet():

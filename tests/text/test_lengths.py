@@ -27,7 +27,7 @@ class Changing(torch.utils.data.Dataset):
 def test_lengths_of_columns_and_of_rows(kind):
     sources, targets = pair_lengths(kind(ROWS))
     assert (sources.tolist(), targets.tolist()) == (SOURCES, TARGETS)
-    assert sources.dtype == targets.dtype == np.int64
+    assert sources.dtype == targets.dtype == np.int32
 
 
 def test_lengths_follow_a_filter_and_a_shuffle():

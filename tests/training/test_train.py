@@ -13,6 +13,8 @@ from hf_attn_model.errors import UserError
 from hf_attn_model.files import LOCK, UNFINISHED, is_scratch
 from hf_attn_model.files.processes import host_name
 from hf_attn_model.recipes.recipe import recipe_of
+from hf_attn_model.text import mapped
+from hf_attn_model.training import examples
 from hf_attn_model.training import train as training
 from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.card import write_card
@@ -122,6 +124,22 @@ def test_pairs_longer_than_the_limit_are_left_out_and_counted(small_recipe, tmp_
     with pytest.raises(UserError, match="no pair is left"):
         training.train(recipe, tmp_path / "run")
     assert "left out 343 pairs longer than 3 tokens" in capsys.readouterr().out
+
+
+def test_a_second_start_is_the_same_and_says_what_the_vocabulary_was_learnt_from(
+    small_recipe, tmp_path, monkeypatch, capsys
+):
+    recipe = replace(small_recipe, training=small_recipe.training | {"max_steps": 1})
+    for module in (training, examples):
+        monkeypatch.setattr(module, "LEARNT_FROM", 101)
+    cold = training.train(recipe, tmp_path / "cold", cache_dir=tmp_path / "kept")
+    assert "vocabulary of 295 subwords, learnt from 101 of 343 pairs" in capsys.readouterr().out
+    monkeypatch.setattr(mapped, "_write", lambda *args: pytest.fail("it is read or tokenized again"))
+    warm = training.train(recipe, tmp_path / "warm", cache_dir=tmp_path / "kept")
+    for folder in (cold, warm):
+        assert read_manifest(folder)["vocabulary_learnt_from"] == 101
+        assert (folder / "model.safetensors").read_bytes() == (cold / "model.safetensors").read_bytes()
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {"pairs", "tokenizers", "tokens"}
 
 
 def test_what_will_not_be_as_asked_is_said_before_the_first_step(small_recipe, tmp_path, capsys):

@@ -21,6 +21,8 @@ from ..launch import Layout
 from ..provenance import fingerprint
 from ..records import CODE, MANIFEST, SPLIT, check_record, read_record
 
+VOCABULARY = "vocabulary_learnt_from"  # in a manifest: pairs
+
 
 class Manifest(TrainerCallback):
     """Keep the manifest of a training up to date.
@@ -41,6 +43,7 @@ class Manifest(TrainerCallback):
         backend: what it computes with, in words, if that was chosen for the machine.
         base: what is known of the translator that the training begins with, if it does.
         layout: the processes that share the tokens of a step, if the training has started them itself.
+        learnt_from: how many of the pairs of `train` a vocabulary was learnt from, if one was.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Manifest(TrainerCallback):
         backend: str | None = None,
         base: dict[str, Any] | None = None,
         layout: Layout | None = None,
+        learnt_from: int | None = None,
     ):
         self.folder = Path(folder)
         self.tokens_seen = tokens_seen
@@ -59,7 +63,9 @@ class Manifest(TrainerCallback):
         self.base = base
         self.layout = layout
         self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
-        self.earlier = read_manifest(checkpoint)["sessions"] if checkpoint else []
+        earlier = read_manifest(checkpoint) if checkpoint else {"sessions": [], VOCABULARY: learnt_from}
+        self.earlier = earlier["sessions"]
+        self.learnt_from = earlier.get(VOCABULARY)
         self.content: dict[str, Any] = {}
         self._start = 0.0
 
@@ -76,6 +82,7 @@ class Manifest(TrainerCallback):
             **({"base": self.base} if self.base else {}),
             "data": self.data,
             **({"processes": self.layout.processes} if self.layout else {}),
+            **({VOCABULARY: self.learnt_from} if self.learnt_from else {}),
             "parameters": model.num_parameters(),
             "sessions": [
                 *self.earlier,

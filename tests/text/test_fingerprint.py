@@ -7,9 +7,9 @@ import struct
 import pytest
 from datasets import Dataset, Features, Value, concatenate_datasets
 
+from hf_attn_model.text import fingerprint as module
 from hf_attn_model.text.corpora import load_corpus
-from hf_attn_model.training import provenance as module
-from hf_attn_model.training.provenance import fingerprint
+from hf_attn_model.text.fingerprint import fingerprint
 
 PAIRS = [(f"one {i} ñ", f"uno {i * i} 我") for i in range(11)] + [("", "nada"), ("nothing", "")]
 

@@ -76,7 +76,8 @@ def test_without_dropout_items_are_as_the_tokenizer_has_them(languages):
 def test_the_text_stays_the_same(make, tokenizer, dropout):
     pairs = datasets.Dataset.from_dict({"source": ODD, "target": ["The ball is blue.", "la bola", "x", "El año"]})
     for item, pair in zip(items_in(make(pairs, dropout), 0), pairs, strict=True):
-        assert tokenizer.decode(item["input_ids"], skip_special_tokens=True) == pair["source"]
+        expected = tokenizer(pair["source"])["input_ids"]
+        assert tokenizer.decode(item["input_ids"]) == tokenizer.decode(expected)
         assert tokenizer.decode(item["labels"], skip_special_tokens=True) == pair["target"]
         assert item["input_ids"][-1] == item["labels"][-1] == tokenizer.eos_token_id
 

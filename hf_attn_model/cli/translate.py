@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,9 @@ from .options import (
     set_languages,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
 
 TRANSLATE_AT_ONCE = 2048  # lines held before their translations are printed
 
@@ -55,8 +58,9 @@ def translate(
     if not text:
         count = f"{len(chunk):,} sentences" if len(chunk) < TRANSLATE_AT_ONCE else f"the lines of {file or 'the input'}"
         announce(f"Translating {count} with {checkpoint} (beam {width})")
-    done = 0
+    done, is_warned = 0, False
     while chunk:
+        is_warned = is_warned or _warn_of_unseen(checkpoint, chunk, done + 1)
         translations = translate_sentences(
             checkpoint.model,
             checkpoint.tokenizer,
@@ -176,6 +180,20 @@ def _say_exported(out: str, to: str, metadata: dict[str, Any]) -> None:
         print(f"next: hf-attn view {out} --index 0")
     else:
         print(f'next: datasets.load_dataset("{out}")')
+
+
+def _warn_of_unseen(checkpoint: "Checkpoint", lines: list[str], first_line: int) -> bool:
+    """Name the first line of which the model reads more than somebody who looks at it; tell whether there is one."""
+    from ..text.seen import unseen_in
+
+    for number, line in enumerate(lines, start=first_line):
+        if character := unseen_in(checkpoint.tokenizer, line):
+            announce(
+                f"hf-attn: line {number}: {checkpoint} reads what nobody sees, here {character}, and was not trained"
+                " on it: it may translate such lines badly"
+            )
+            return True
+    return False
 
 
 def _lines(file: str | None) -> Iterator[str]:

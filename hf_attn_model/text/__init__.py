@@ -1,7 +1,7 @@
 """Text: corpora -> sentence pairs -> tokens -> batches.
 
-Reading order: `readers` -> `corpora`; `tokenizer`, `bpe_dropout` -> `resegmented`; `lengths` -> `batch_plan` ->
-`batches`, or `batch_stream` for what does not fit into memory; `words` knows what a word is, and
+Reading order: `readers` -> `corpora`; `seen` -> `tokenizer`, `bpe_dropout` -> `resegmented`; `lengths` ->
+`batch_plan` -> `batches`, or `batch_stream` for what does not fit into memory; `words` knows what a word is, and
 `multilingual` how a translator of many languages is told which.
 """
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from ..errors import UserError
 from ..files import reading
 from ..languages import find_code
+from ..model.decoding import is_blank
 from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import SUFFIXES, Row, read_lines, read_rows, suffix_of
@@ -225,7 +226,7 @@ def _full_pairs(rows: Iterable[Row], languages: list[str], counts: Counter[str])
     """The pairs (or single texts) with text everywhere; `counts` receives how many there are of each kind."""
     for where, row in rows:
         texts = [] if row is None else [_text(row, language, where) for language in languages]
-        filled = sum(bool(text.strip()) for text in texts)
+        filled = sum(not is_blank(text) for text in texts)
         kind = "full" if filled == len(languages) else "one-sided" if filled else "blank"
         counts[kind] += 1
         if kind == "full":

@@ -23,14 +23,14 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
+from ..model.decoding import is_blank
+from .seen import REPLACED, UNSPACED, replacing
 
 PAD, END = "<pad>", "</s>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 MIN_FREQUENCY = 2  # of a character or a pair, to get an entry of its own
 
-# Scripts written without spaces between words (Oniguruma character classes).
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# The same and the full-width punctuation that goes with it: a text that opens with one gets no space in front.
+# Without spaces, and the full-width punctuation that goes with them: a text that opens so gets no space in front.
 OPENS_UNSPACED = UNSPACED + r"\x{3000}-\x{303F}\x{FF00}-\x{FFEF}"
 LETTERS = rf"[\p{{L}}\p{{M}}&&[^{UNSPACED}]]+"
 PIECES = "|".join(
@@ -44,13 +44,6 @@ PIECES = "|".join(
     ]
 )
 
-# What nobody sees: control and format characters, but for (non-)joiners and tags that shape what stands before them.
-JOINERS, TAGS = r"\x{200C}\x{200D}", r"\x{E0020}-\x{E007F}"
-UNSEEN = rf"[\p{{Cc}}&&[^\s]]|[\p{{Cf}}&&\p{{Default_Ignorable_Code_Point}}&&[^{JOINERS}{TAGS}]]"
-# Letters of these scripts look the same beside a joiner; those of others do not, nor do emoji.
-UNJOINED = rf"{UNSPACED}\p{{Latin}}\p{{Greek}}\p{{Cyrillic}}\p{{Hebrew}}\p{{Armenian}}\p{{Georgian}}\p{{Hangul}}"
-IDLE_JOINERS = rf"(?<![\p{{L}}\p{{M}}\p{{So}}\p{{Sk}}&&[^{UNJOINED}]])[{JOINERS}]+"
-IDLE_TAGS = rf"(?<![\x{{1F3F4}}{TAGS}])[{TAGS}]+"  # a black flag and tags are the flag of a region
 BEH = "ب"  # which a joiner shapes
 CUT = "\ufeff"  # marks a border of pieces; no text has it any more where it is put there
 
@@ -85,7 +78,7 @@ def train_tokenizer(
             f"vocab_size is {vocab_size}, but {len(fixed)} entries go to the bytes and special tokens:"
             f" ask for more, e.g. 8000"
         )
-    sentences = [sentence for sentence in sentences if sentence.strip()]
+    sentences = [sentence for sentence in sentences if not is_blank(sentence)]
     if not sentences:
         raise UserError("no text to learn a vocabulary from: every sentence is empty")
     return PreTrainedTokenizerFast(
@@ -121,7 +114,7 @@ def extend_tokenizer(
     vocabulary, merges = saved["model"]["vocab"], saved["model"]["merges"]
     vocabulary |= {token["content"]: token["id"] for token in saved["added_tokens"]}  # keep their ids
     known = {character for piece in vocabulary for character in piece}
-    sentences = [sentence for sentence in sentences if sentence.strip()]
+    sentences = [sentence for sentence in sentences if not is_blank(sentence)]
     pipeline = _untrained(tokenizer.backend_tokenizer)
     learnt = json.loads(_learn(sentences, len(vocabulary) + 2 * most, pipeline).to_str())["model"]
     parts_of = {left + right: [left, right] for left, right in learnt["merges"]}
@@ -167,18 +160,13 @@ def _pipeline(lowercase: bool) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(byte_fallback=True))
     marks = "|".join(mark.removeprefix("<") for mark in (END, PAD))
     replaced = {
-        rf"\A(?:{UNSEEN}|[{JOINERS}{TAGS}])": " ",  # so that the first character stays first, for `Metaspace`
-        UNSEEN: "",
-        IDLE_JOINERS: "",
-        IDLE_TAGS: "",
-        r"[\s&&[^ ]]": " ",
-        "(?<= ) +": "",
+        **REPLACED,
         rf"(?!\A<(?:{marks})\z)<(?={marks})": f"<{CUT}",  # so that nobody finds "</s>" in a text
         rf"(?<!\A) (?=[{OPENS_UNSPACED}])": f" {CUT}",  # other than the space in front,
         rf"\A (?=[{OPENS_UNSPACED}])": f"{CUT} ",  # and than one that stands in its place
     }
-    steps = [normalizers.Replace(Regex(pattern), content) for pattern, content in replaced.items()]
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *steps] if lowercase else steps)
+    lower = [normalizers.Lowercase()] if lowercase else []
+    tokenizer.normalizer = normalizers.Sequence([*lower, *replacing(replaced)])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement=" ", prepend_scheme="first", split=False),  # none before a space

@@ -6,9 +6,10 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..recipes.recipe import Recipe
 from ..text.corpora import load_corpus
+from ..text.multilingual import encode_sources, encode_targets
 from ..text.resegmented import ResegmentedPairs
 from ..text.tokenizer import train_tokenizer
 
@@ -42,18 +43,28 @@ def training_examples(
     """Tokenize the training pairs: once, or anew in every epoch."""
     if not recipe.bpe_dropout:
         return tokenize(pairs, tokenizer, recipe.max_length)
-    resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    try:
+        resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    except ValueError as error:
+        raise UserError(f"bpe_dropout: {in_words(error)}") from error
     _say_left_out(resegmented.left_out, recipe.max_length)
     return resegmented
 
 
 def tokenize(pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
-    """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens."""
+    """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens.
+
+    The ids are those that a search and a teacher-forced pass have, with the marks of languages.
+
+    Raises:
+        UserError: no pair is left, or a model of many languages was not told which (see `set_languages`).
+    """
 
     def encode(batch: dict) -> dict:
-        source = tokenizer(batch["source"])
-        target = tokenizer(text_target=batch["target"])
-        return {"input_ids": source["input_ids"], "labels": target["input_ids"]}
+        return {
+            "input_ids": encode_sources(tokenizer, batch["source"]),
+            "labels": encode_targets(tokenizer, batch["target"]),
+        }
 
     encoded = pairs.map(encode, batched=True, remove_columns=pairs.column_names, desc="Tokenizing")
     kept = encoded.filter(

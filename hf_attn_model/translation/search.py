@@ -20,10 +20,11 @@ from ..model.decoding import (
     OwnLimits,
     RefuseNonFinite,
     find_written,
+    is_blank,
     longest_translation,
 )
 from ..recipes.limits import MOST_BEAMS
-from ..text.multilingual import check_search, decode_targets, encode_source
+from ..text.multilingual import check_search, decode_targets, encode_sources
 
 MOST_NAMED = 10  # sentences in one message
 
@@ -135,7 +136,8 @@ def search(
     _check_beams(num_beams)
     check_texts(sentences, names)
     check_search(model, tokenizer)
-    encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
+    filled = [i for i, text in enumerate(sentences) if not is_blank(text)]
+    encoded = dict(zip(filled, encode_sources(tokenizer, [sentences[i] for i in filled]), strict=True))
     _check_sources(model, ((names[i], ids) for i, ids in encoded.items()))
 
     translations = [_blank(tokenizer)] * len(sentences)
@@ -185,10 +187,10 @@ def best_translations(
         raise UserError(f"there is no best of {count} translations: give a number from 1 on")
     _check_beams(max(num_beams, count))
     check_texts([sentence], ["the sentence"])
-    if not sentence.strip():
+    if is_blank(sentence):
         return [_blank(tokenizer).ids]
     check_search(model, tokenizer)
-    ids = encode_source(tokenizer, sentence)
+    (ids,) = encode_sources(tokenizer, [sentence])
     _check_sources(model, [("the sentence", ids)])
     try:
         found = _search_batch(model, tokenizer, [ids], max(num_beams, count), count)

@@ -142,7 +142,7 @@ def test_a_tokenizer_of_another_model_is_refused(translator):
         translate(make_model(), translator[1], ["one"])
 
 
-OF_ALL_LENGTHS = ["six", "one two three four five", "", "seven six", "four " * 7]
+OF_ALL_LENGTHS = ["six", "one two three four five", "", "seven six", "four" + 6 * " four"]
 
 
 def alone(model, tokenizer, sentence, num_beams, count=1):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ..text.multilingual import encode_source
+from ..text.multilingual import encode_sources
 from ..text.tally import Tally
 from ..text.too_long import LengthLimit, OnLong
 from ..text.words import locate_words
@@ -68,7 +68,7 @@ def fit_sources(
     Raises:
         UserError: a text is too long, with `on_long="error"`.
     """
-    limit = LengthLimit(lambda text: len(encode_source(tokenizer, text)), most_tokens(model, "encoder"), on_long)
+    limit = LengthLimit(lambda text: len(encode_sources(tokenizer, [text])[0]), most_tokens(model, "encoder"), on_long)
     pairs = zip(texts, places, strict=True)
     return [limit.fit(text, place, tally) if text.strip() else [] for text, place in pairs]
 

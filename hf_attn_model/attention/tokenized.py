@@ -71,7 +71,7 @@ def tokenize_with_words(
         check_targets(tokenizer)
     prefixes = ["" if is_target else before_source(tokenizer, text) for text in texts]
     marks = ["" if is_target else own_mark(tokenizer, text) for text in texts]
-    whole = [prefix + text for prefix, text in zip(prefixes, texts, strict=True)]
+    whole = [prefix + text.rstrip() for prefix, text in zip(prefixes, texts, strict=True)]
     with _two_vocabularies(tokenizer, is_target):
         encoding = tokenizer(
             **{"text_target" if is_target else "text": whole}, return_offsets_mapping=tokenizer.is_fast

@@ -145,7 +145,9 @@ def translate(
         for line in header(style, settings):
             print(line)
         is_watched = is_terminal() and not sys.stdout.isatty()
+        is_warned = False
         for row in tqdm(rows, desc="Translating", unit=" lines", disable=not is_watched):
+            is_warned = is_warned or _warn_of_unseen(checkpoint, row.source, row.number + 1)
             print("\n".join(lines_of(row, style, settings)), flush=True)
             add_links(row)
             if any(translation.is_cut for translation in row.translations):
@@ -334,6 +336,19 @@ def _say_exported(out: str, to: str, metadata: dict[str, Any]) -> None:
         print(f"next: hf-attn view {out} --index 0")
     else:
         print(f'next: datasets.load_dataset("{out}")')
+
+
+def _warn_of_unseen(checkpoint: "Checkpoint", line: str, number: int) -> bool:
+    """Name a line of which the model reads more than somebody who looks at it; tell whether it is one."""
+    from ..text.seen import unseen_in
+
+    character = unseen_in(checkpoint.tokenizer, line)
+    if character:
+        announce(
+            f"hf-attn: line {number}: {checkpoint} reads what nobody sees, here {character}, and was not trained on"
+            " it: it may translate such lines badly"
+        )
+    return bool(character)
 
 
 def _lines(file: str | None) -> "Iterator[str | UserError]":

@@ -2,7 +2,7 @@
 
 import io
 from collections import OrderedDict
-from typing import IO
+from typing import IO, Any
 
 from ..errors import UserError
 from .metadata import AGAIN, BLOCK, Shard, block_digest
@@ -44,7 +44,7 @@ class VerifiedFile(io.RawIOBase):
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._shard.bytes}[whence]
         return self._at
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  any writable buffer
+    def readinto(self, buffer: Any) -> int:
         """Fill a buffer with bytes of one block; returns how many."""
         number, start = divmod(self._at, BLOCK)
         if self._at >= self._shard.bytes:

@@ -5,10 +5,22 @@ Shapes: B sentences, R rows of the search (of each sentence its beams or samples
 tokens so far, the start mark included, V vocabulary.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
+
+# White space, control characters, and what Unicode calls default ignorable code points.
+BLANK = re.compile(
+    "[\\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a reader sees nothing of a text: its translation is the end mark alone."""
+    return BLANK.fullmatch(text) is not None
 
 
 class NonFiniteLogits(ValueError):

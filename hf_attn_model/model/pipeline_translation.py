@@ -18,7 +18,15 @@ from typing import Any
 import torch
 from transformers import LogitsProcessorList, Pipeline, StoppingCriteriaList
 
-from .decoding import ForcedEnds, NonFiniteLogits, OwnLimits, RefuseNonFinite, find_written, longest_translation
+from .decoding import (
+    ForcedEnds,
+    NonFiniteLogits,
+    OwnLimits,
+    RefuseNonFinite,
+    find_written,
+    is_blank,
+    longest_translation,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -154,8 +162,8 @@ class TranslationPipeline(Pipeline):
             self.tokenizer.src_lang, self.tokenizer.tgt_lang = languages
         elif hasattr(self.tokenizer, "set_tgt_lang_special_tokens") and not self._begins_with_a_language():
             raise ValueError("the model knows many languages: give src_lang and tgt_lang")
-        encoding = self._tokenize([prefix + input_], truncation=truncation)
-        return {**encoding, "is_blank": torch.tensor([not input_.strip()])}
+        encoding = self._tokenize([prefix + input_.rstrip()], truncation=truncation)
+        return {**encoding, "is_blank": torch.tensor([is_blank(input_)])}
 
     def _forward(
         self, input_tensors: dict[str, torch.Tensor], return_attention: bool = False, **generate_kwargs: Any

@@ -1,8 +1,9 @@
 """Text: corpora -> sentence pairs -> tokens -> batches.
 
-Reading order: `readers` -> `tally` -> `corpora`; `too_long`; `tokenizer`, `bpe_dropout` -> `resegmented`; `fingerprint`,
-`cache` -> `mapped`, which keeps pairs and token ids in files; `lengths` -> `batch_plan` -> `batches`, or `batch_stream` for
-what comes streaming; `words` knows what a word is, and `multilingual` how a translator of many languages is told which.
+Reading order: `readers` -> `tally` -> `corpora`; `cleaning`, `splitting` -> `cleaned`; `too_long`; `seen` ->
+`tokenizer`, `bpe_dropout` -> `resegmented`; `fingerprint`, `cache` -> `mapped`, which keeps pairs and token ids in
+files; `lengths` -> `batch_plan` -> `batches`, or `batch_stream` for what comes streaming; `words` knows what a word
+is, and `multilingual` how a translator of many languages is told which.
 """
 
 from typing import TYPE_CHECKING

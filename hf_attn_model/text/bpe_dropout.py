@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from .tokenizer import BYTES
+from .tokenizer import BYTES, END, PAD
 
 SETTINGS = {  # of the models of `tokenizers` whose merges are read here
     "type": "BPE",
@@ -38,7 +38,7 @@ class BPEDropout:
         tokenizer: byte-pair encoding with byte fallback, as `train_tokenizer` makes it.
 
     Raises:
-        ValueError: the tokenizer is another.
+        ValueError: the tokenizer is another, or whole tokens were added to it.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
@@ -48,6 +48,8 @@ class BPEDropout:
         if not (as_ours and backend.normalizer and backend.pre_tokenizer):
             kind = model.get("type") or type(tokenizer).__name__
             raise ValueError(f"BPE-dropout needs a tokenizer as train_tokenizer makes it; this one, {kind}, is another")
+        if added := sorted(set(tokenizer.added_tokens_encoder) - {PAD, END}):
+            raise ValueError(f"BPE-dropout knows subwords alone, and whole tokens were added here, such as {added[0]}")
         self._backend = backend
         self._vocab: dict[str, int] = model["vocab"]
         self._merges = {  # of two tokens: the rank, and the token they become

@@ -2,7 +2,8 @@
 
 Whatever the origin, rows keep their order and their place in the original. For training only pairs with text on both
 sides are kept, and the others counted; who writes beside a corpus reads every row, an unusable one as empty texts.
-`load_corpus` holds the pairs in memory, `stream_corpus` reads them one by one, and `mapped.map_corpus` keeps them in files.
+`load_corpus` holds the pairs in memory, `stream_corpus` reads them one by one, and `mapped.map_corpus` keeps them in
+files.
 """
 
 import os
@@ -18,6 +19,7 @@ import pyarrow as pa
 from ..errors import UserError
 from ..files import reading
 from ..languages import find_code, meaning_of
+from ..model.decoding import is_blank
 from ..secrets import ADVICE, redact
 from ..textbook import load_textbook
 from .readers import Row, Sides, arrow_rows, read_rows, refuse_archive, suffix_of
@@ -240,7 +242,7 @@ def read_texts(
             tally.add("unreadable", place)
             yield TextRow(place, nothing)
             continue
-        filled = sum(bool(text.strip()) for text in texts)
+        filled = sum(not is_blank(text) for text in texts)
         if filled == len(texts):
             full += 1
             yield TextRow(place, texts)

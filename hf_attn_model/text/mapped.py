@@ -28,6 +28,7 @@ from ..files import reading, stamp
 from .cache import Cache, check_unchanged, code_digest
 from .corpora import TEXTBOOK, Corpus, Data, hub_fingerprint, load_corpus, record_batches, stream_corpus
 from .fingerprint import PairsDigest, fingerprint, remember_fingerprint
+from .multilingual import encode_sources, encode_targets, whole_sources, whole_targets
 from .tokenizer import as_pretrained, train_tokenizer
 
 ROWS_AT_ONCE = 10_000
@@ -53,7 +54,7 @@ def map_corpus(
 
     Arguments, result and errors are those of `load_corpus`; `cache` is where the pairs lie.
     """
-    columns = {"source_column": source_column, "target_column": target_column}
+    columns: dict[str, Any] = {"source_column": source_column, "target_column": target_column}
     if not isinstance(corpus, str) or corpus.startswith(TEXTBOOK):
         return load_corpus(corpus, source_lang, target_lang, split, config=config, **columns)
     stream = stream_corpus(corpus, source_lang, target_lang, split, config=config, streaming=False, **columns)
@@ -190,12 +191,12 @@ def _encoder(tokenizer: PreTrainedTokenizerBase) -> tuple[Callable[[list[str], s
 
     def encode(texts: list[str], side: str) -> Iterator[list[int]]:
         for part in _parts(texts):
-            given: Any = {"text": part} if side == "source" else {"text_target": part}
-            yield from tokenizer(**given)["input_ids"]
+            yield from (encode_sources if side == "source" else encode_targets)(tokenizer, part)
 
     def encode_plain(texts: list[str], side: str) -> Iterator[list[int]]:
         for part in _parts(texts):
-            yield from (encoding.ids for encoding in backend.encode_batch_fast(part))
+            marked = (whole_sources if side == "source" else whole_targets)(tokenizer, part)
+            yield from (encoding.ids for encoding in backend.encode_batch_fast(marked))
 
     if type(tokenizer) is not PreTrainedTokenizerFast:  # it may mark languages, and be no code for several threads
         return encode, 1
@@ -239,11 +240,12 @@ def _versions() -> dict[str, str]:
 
 def _tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """Digest what decides over the ids of a text."""
+    prefix = getattr(tokenizer, "source_prefix", "")
     if type(tokenizer) is PreTrainedTokenizerFast:
         settings = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
-        settings["split_special_tokens"] = tokenizer.split_special_tokens
+        settings |= {"split_special_tokens": tokenizer.split_special_tokens, "source_prefix": prefix}
         return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    digest = sha256(f"{type(tokenizer).__name__} {tokenizer.init_kwargs.get('tgt_lang')}".encode())
+    digest = sha256(f"{type(tokenizer).__name__} {tokenizer.init_kwargs.get('tgt_lang')} {prefix}".encode())
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         for path in sorted(Path(folder).rglob("*")):

@@ -150,9 +150,30 @@ def before_source(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     return prefix
 
 
-def encode_source(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Tokenize a source text with what must stand before it. Raises what `before_source` raises."""
-    return tokenizer(before_source(tokenizer, text) + text)["input_ids"]
+def encode_sources(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[list[int]]:
+    """Tokenize source texts, each with what must stand before it, for training and search.
+
+    White space at the end does not count. Raises what `before_source` raises.
+    """
+    whole = whole_sources(tokenizer, texts)
+    return tokenizer(whole)["input_ids"] if whole else []
+
+
+def encode_targets(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[list[int]]:
+    """Tokenize target texts with the marks of their language. Raises what `check_targets` raises."""
+    whole = whole_targets(tokenizer, texts)
+    return tokenizer(text_target=whole)["input_ids"] if whole else []
+
+
+def whole_sources(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[str]:
+    """Write the source texts that a tokenizer is given. Raises what `before_source` raises."""
+    return [before_source(tokenizer, text) + text.rstrip() for text in texts]
+
+
+def whole_targets(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[str]:
+    """Write the target texts that a tokenizer is given. Raises what `check_targets` raises."""
+    check_targets(tokenizer)
+    return [text.rstrip() for text in texts]
 
 
 def decode_targets(

@@ -62,7 +62,7 @@ class ResegmentedPairs(Dataset[dict[str, list[int]]]):
         words, ends = array("i"), array("q", [0])
         for pair in zip(pairs["source"], pairs["target"], strict=True):
             for text in pair:
-                words.extend(self._bpe.read(text))
+                words.extend(self._bpe.read(text.rstrip()))
                 ends.append(len(words))
         self._words = np.array(words)
         # (pairs, 3): where in `_words` the source begins, the target begins, and the target ends

@@ -5,26 +5,32 @@ both languages. A word carries the space before it (" ball"), and a text that op
 if a space stood before it, so that a word is the same token wherever it stands. Scripts that put no space between
 words get none; a Chinese character is a token by itself, because merges would run over word boundaries: with 喝茶
 as one token and 喝 rarely alone, a model that never saw 喝牛奶 could not say it. A character outside the vocabulary
-becomes its UTF-8 bytes ("<0xF0>"), so no token is unknown and every text comes back unchanged; or in lower case, where
-the vocabulary is asked to know no other.
+becomes its UTF-8 bytes ("<0xF0>"), so no token is unknown.
+
+What a reader cannot see does not matter: white space of any kind and length is one space, and control and format
+characters are left out before anything else, but for those that shape what is seen. So a text comes back as it looks,
+without white space in front; or in lower case, where the vocabulary is asked to know no other.
+
+Tokens that are added later cut a text into stretches, each normalised by itself. Hence the space in front is not put
+there by the normaliser, but by `Metaspace(prepend_scheme="first")`, which alone knows where a text begins.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import UserError
+from ..model.decoding import is_blank
+from .seen import REPLACED, UNSPACED, replacing
 
 PAD, END = "<pad>", "</s>"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 MIN_FREQUENCY = 2  # of a character or a pair, to get an entry of its own
 
-# Scripts written without spaces between words (Oniguruma character classes).
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# The same and the full-width punctuation that goes with it: a text that opens with one gets no space in front.
+# Without spaces, and the full-width punctuation that goes with them: a text that opens so gets no space in front.
 OPENS_UNSPACED = UNSPACED + r"\x{3000}-\x{303F}\x{FF00}-\x{FFEF}"
 LETTERS = rf"[\p{{L}}\p{{M}}&&[^{UNSPACED}]]+"
 PIECES = "|".join(
@@ -38,6 +44,9 @@ PIECES = "|".join(
     ]
 )
 
+BEH = "ب"  # which a joiner shapes
+CUT = "\ufeff"  # marks a border of pieces; no text has it any more where it is put there
+
 
 def train_tokenizer(
     sentences: Iterable[str], vocab_size: int, *, max_length: int = 512, lowercase: bool = False
@@ -46,10 +55,12 @@ def train_tokenizer(
 
     The same sentences in the same order give the same vocabulary. Ids: 0 `<pad>` (which also starts the decoder, as
     in Marian), 1 `</s>` (appended to every text), 2 to 257 the bytes, then characters and merges. There is no
-    unknown token. "</s>" in a text is text, not the end mark.
+    unknown token. "</s>" in a text is text, not the end mark, unless it is all of the text. A token that is added
+    later, special or not, is one id wherever it stands, and the text around it comes back unchanged.
 
     Offsets are character spans of the given text and include the space a token carries. The bytes of one character
-    share its span; special tokens, and a space that is not in the text, have an empty one.
+    share its span, and so does the space in front of a text where it is a token by itself; special tokens have an
+    empty one.
 
     Args:
         sentences: raw text, read three times; of an iterator, which can be read once, the texts are held in memory.
@@ -70,17 +81,16 @@ def train_tokenizer(
     sentences = _Texts(sentences)
     if next(iter(sentences), None) is None:
         raise UserError("no text to learn a vocabulary from: every sentence is empty")
-    return as_pretrained(_learn(sentences, vocab_size, lowercase), max_length)
+    return as_pretrained(_learn(sentences, vocab_size, _pipeline(lowercase)), max_length)
 
 
 def as_pretrained(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
     """Wrap what `train_tokenizer` has learnt as a tokenizer of transformers."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token=PAD,
-        eos_token=END,
+        pad_token=AddedToken(PAD, normalized=True, special=True),  # looked for behind the normaliser, which cuts it
+        eos_token=AddedToken(END, normalized=True, special=True),
         model_max_length=max_length,
-        split_special_tokens=True,  # "</s>" in a text is four pieces, not the end mark
         clean_up_tokenization_spaces=False,
     )
 
@@ -104,14 +114,17 @@ def extend_tokenizer(
         UserError: a tokenizer of another kind.
     """
     saved = json.loads(tokenizer.backend_tokenizer.to_str())
-    lowercase = _case_of(saved)
+    if saved["model"]["type"] != "BPE" or not saved["model"]["byte_fallback"]:
+        raise UserError("subwords can be added to a tokenizer that was learnt here; to another one, add whole tokens")
     vocabulary, merges = saved["model"]["vocab"], saved["model"]["merges"]
     vocabulary |= {token["content"]: token["id"] for token in saved["added_tokens"]}  # keep their ids
     known = {character for piece in vocabulary for character in piece}
     sentences = _Texts(sentences)
-    learnt = json.loads(_learn(sentences, len(vocabulary) + 2 * most, lowercase).to_str())["model"]
+    pipeline = _untrained(tokenizer.backend_tokenizer)
+    learnt = json.loads(_learn(sentences, len(vocabulary) + 2 * most, pipeline).to_str())["model"]
     parts_of = {left + right: [left, right] for left, right in learnt["merges"]}
-    frequent = [character for character in _alphabet(sentences, len(learnt["vocab"])) if character in learnt["vocab"]]
+    alphabet = _alphabet(sentences, pipeline, len(learnt["vocab"]))
+    frequent = [character for character in alphabet if character in learnt["vocab"]]
     for piece in (*frequent, *parts_of):
         parts = parts_of.get(piece, [])
         if len(vocabulary) < len(tokenizer) + most and not known.issuperset(piece) and vocabulary.keys() >= {*parts}:
@@ -120,33 +133,20 @@ def extend_tokenizer(
     return type(tokenizer)(tokenizer_object=Tokenizer.from_str(json.dumps(saved)), **tokenizer.init_kwargs)
 
 
-def _case_of(saved: dict) -> bool:
-    """Tell whether a tokenizer of `train_tokenizer` reads lower case alone. Raises `UserError` for any other."""
-    for lowercase in (False, True):
-        ours = json.loads(_pipeline(lowercase).to_str())
-        if all(saved[part] == ours[part] for part in ("normalizer", "pre_tokenizer", "decoder")):
-            return lowercase
-    raise UserError("subwords can be added to a tokenizer that was learnt here; to another one, add whole tokens")
-
-
 class _Texts:
-    """The sentences that are not empty, as often as they are asked for; in lower case, if need be."""
+    """The sentences that are not blank, as often as they are asked for."""
 
-    def __init__(self, sentences: Iterable[str], lowercase: bool = False):
+    def __init__(self, sentences: Iterable[str]):
         self.sentences = [*sentences] if isinstance(sentences, Iterator) else sentences
-        self.lowercase = lowercase
 
     def __iter__(self) -> Iterator[str]:
-        full = (sentence for sentence in self.sentences if sentence.strip())
-        return map(normalizers.Lowercase().normalize_str, full) if self.lowercase else full
+        return (sentence for sentence in self.sentences if not is_blank(sentence))
 
 
-def _learn(sentences: Iterable[str], vocab_size: int, lowercase: bool) -> Tokenizer:
-    """Learn characters and merges from sentences."""
+def _learn(sentences: Iterable[str], vocab_size: int, pipeline: Tokenizer) -> Tokenizer:
+    """Learn characters and merges from sentences, which can be read again, for an untrained tokenizer."""
     fixed = [PAD, END, *BYTES]
-    sentences = _Texts(sentences, lowercase)
-    alphabet = _alphabet(sentences, most=max(1, (vocab_size - len(fixed)) // 2))
-    tokenizer = _pipeline(lowercase)
+    alphabet = _alphabet(sentences, pipeline, most=max(1, (vocab_size - len(fixed)) // 2))
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=MIN_FREQUENCY,
@@ -155,28 +155,43 @@ def _learn(sentences: Iterable[str], vocab_size: int, lowercase: bool) -> Tokeni
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(sentences, trainer)
-    return _without_byte_matching(tokenizer)
+    pipeline.train_from_iterator(sentences, trainer)
+    return _without_byte_matching(pipeline)
 
 
-def _alphabet(sentences: Iterable[str], most: int) -> list[str]:
+def _alphabet(sentences: Iterable[str], pipeline: Tokenizer, most: int) -> list[str]:
     """List the characters that occur `MIN_FREQUENCY` times, the most frequent first; ties in code point order."""
+    written: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for sentence in sentences:
-        counts.update(sentence)
+        written.update(sentence)
         counts[" "] += 1  # the one put in front
+    for character, count in written.items():
+        _, _, read = pipeline.normalizer.normalize_str(BEH + character).partition(BEH)
+        counts.update(dict.fromkeys(read, count))
     ranked = sorted(counts, key=lambda character: (-counts[character], character))
     return [character for character in ranked if counts[character] >= MIN_FREQUENCY][:most] or ranked[:1]
 
 
 def _pipeline(lowercase: bool) -> Tokenizer:
-    """An untrained tokenizer that loses nothing, or case alone, on the way from text to pieces and back."""
+    """An untrained tokenizer that loses nothing that is seen, or case alone, on the way to pieces and back."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True))
-    open_with_space = normalizers.Replace(Regex(rf"\A(?=[^{OPENS_UNSPACED}])"), " ")
-    tokenizer.normalizer = (
-        normalizers.Sequence([normalizers.Lowercase(), open_with_space]) if lowercase else open_with_space
+    marks = "|".join(mark.removeprefix("<") for mark in (END, PAD))
+    replaced = {
+        **REPLACED,
+        rf"(?!\A<(?:{marks})\z)<(?={marks})": f"<{CUT}",  # so that nobody finds "</s>" in a text
+        rf"(?<!\A) (?=[{OPENS_UNSPACED}])": f" {CUT}",  # other than the space in front,
+        rf"\A (?=[{OPENS_UNSPACED}])": f"{CUT} ",  # and than one that stands in its place
+    }
+    lower = [normalizers.Lowercase()] if lowercase else []
+    tokenizer.normalizer = normalizers.Sequence([*lower, *replacing(replaced)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(replacement=" ", prepend_scheme="first", split=False),  # none before a space
+            pre_tokenizers.Split(Regex(rf"\A (?:{CUT} )?(?=[{OPENS_UNSPACED}])|{CUT}"), behavior="removed"),
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+        ]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
     tokenizer.decoder = decoders.Sequence(
         [decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(content=" ", left=1, right=0)]
     )
@@ -186,8 +201,17 @@ def _pipeline(lowercase: bool) -> Tokenizer:
     return tokenizer
 
 
+def _untrained(trained: Tokenizer) -> Tokenizer:
+    """The same way from text to pieces and back, with nothing learnt."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True))
+    for part in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
+        setattr(tokenizer, part, getattr(trained, part))
+    return tokenizer
+
+
 def _without_byte_matching(trained: Tokenizer) -> Tokenizer:
     """Make the bytes plain entries: as the trainer's special tokens they would match "<0x41>" in a text."""
     saved = json.loads(trained.to_str())
-    saved["added_tokens"] = [token for token in saved["added_tokens"] if token["content"] in (PAD, END)]
+    marks = [token for token in saved["added_tokens"] if token["content"] in (PAD, END)]
+    saved["added_tokens"] = [mark | {"normalized": True} for mark in marks]
     return Tokenizer.from_str(json.dumps(saved))

@@ -4,7 +4,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from ..errors import UserError
+from ..errors import UserError, in_words
 from ..recipes.recipe import Recipe
 from ..text.cache import Cache
 from ..text.corpora import Data
@@ -57,7 +57,10 @@ def training_examples(
     """Tokenize the training pairs: once, or anew in every epoch."""
     if not recipe.bpe_dropout:
         return tokenize(pairs, tokenizer, recipe.max_length, cache)
-    resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    try:
+        resegmented = ResegmentedPairs(pairs, tokenizer, recipe.bpe_dropout, seed, recipe.max_length)
+    except ValueError as error:
+        raise UserError(f"bpe_dropout: {in_words(error)}") from error
     _say_left_out(resegmented.left_out, recipe.max_length)
     return resegmented
 
@@ -65,7 +68,13 @@ def training_examples(
 def tokenize(
     pairs: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Cache | None = None
 ) -> Dataset:
-    """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens."""
+    """Turn `source` and `target` texts into `input_ids` and `labels`, without pairs longer than `max_length` tokens.
+
+    The ids are those that a search and a teacher-forced pass have, with the marks of languages.
+
+    Raises:
+        UserError: no pair is left, or a model of many languages was not told which (see `set_languages`).
+    """
     tokens, left_out = map_tokens(pairs, tokenizer, max_length, cache or Cache())
     _say_left_out(left_out, max_length)
     if not len(tokens):

@@ -24,6 +24,7 @@ from ..recipes.recipe import Recipe, located, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.cache import Cache
 from ..text.lengths import LENGTH_STEP
+from ..text.multilingual import has_choice, set_languages
 from .backend import choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
 from .build import build_model, training_arguments
@@ -187,6 +188,8 @@ def _begin(
     else:
         model, tokenizer = load_translator(checkpoint)
         model.train()
+    if base is not None and has_choice(model, tokenizer):
+        set_languages(model, tokenizer, recipe.source_lang, recipe.target_lang, name=str(base))
     freeze(model, recipe.freeze)
     return add_lora(model, recipe.lora) if recipe.lora else model, tokenizer
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.teacher_forcing import most_tokens
-from ..text.multilingual import encode_source
+from ..model.decoding import is_blank
+from ..text.multilingual import encode_sources
 from ..text.tally import Tally
 from ..text.too_long import LengthLimit, OnLong
 
@@ -38,7 +39,7 @@ class Cutter:
         limit = LengthLimit(self._count, most, self.on_long)
         parts: list[str] = []
         for sentence in [text] if self.split is None else self.split(text):
-            if not sentence.strip():
+            if is_blank(sentence):
                 continue
             is_short = most is None or self._count(sentence) <= most
             fitting = [sentence] if is_short else limit.fit(sentence, place, self.tally)
@@ -48,4 +49,4 @@ class Cutter:
         return parts
 
     def _count(self, text: str) -> int:
-        return len(encode_source(self.tokenizer, text))
+        return len(encode_sources(self.tokenizer, [text])[0])

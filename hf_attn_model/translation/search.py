@@ -11,8 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_size
 from ..errors import UserError
-from ..model.decoding import NonFiniteLogits
-from ..text.multilingual import check_search, decode_targets, encode_source
+from ..model.decoding import NonFiniteLogits, is_blank
+from ..text.multilingual import check_search, decode_targets, encode_sources
 from .hypotheses import Translation, blank_translation, most_positions, search_batch
 from .settings import SearchSettings
 
@@ -114,7 +114,8 @@ def search(
     settings = SearchSettings(num_beams)
     check_texts(sentences, names)
     check_search(model, tokenizer)
-    encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
+    filled = [i for i, text in enumerate(sentences) if not is_blank(text)]
+    encoded = dict(zip(filled, encode_sources(tokenizer, [sentences[i] for i in filled]), strict=True))
     _check_sources(model, ((names[i], ids) for i, ids in encoded.items()))
 
     translations = [blank_translation(tokenizer)] * len(sentences)
@@ -164,10 +165,10 @@ def best_translations(
         raise UserError(f"there is no best of {count} translations: give a number from 1 on")
     settings = SearchSettings(max(num_beams, count), n_best=count)
     check_texts([sentence], ["the sentence"])
-    if not sentence.strip():
+    if is_blank(sentence):
         return [blank_translation(tokenizer).ids]
     check_search(model, tokenizer)
-    ids = encode_source(tokenizer, sentence)
+    (ids,) = encode_sources(tokenizer, [sentence])
     _check_sources(model, [("the sentence", ids)])
     try:
         (found,) = search_batch(model, tokenizer, [ids], settings)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_size
 from ..errors import UserError
 from ..model.decoding import NonFiniteLogits
-from ..text.multilingual import check_search, decode_targets, encode_source
+from ..text.multilingual import check_search, decode_targets, encode_sources
 from ..text.tally import Tally
 from ..text.too_long import OnLong, join_parts
 from .batches import Source, Waiting
@@ -192,7 +192,7 @@ class _Search:
     def hold(self, row: _Held) -> _Held:
         """Let the parts of a row wait."""
         for i, part in enumerate(row.parts):
-            ids = encode_source(self.tokenizer, part.text)
+            (ids,) = encode_sources(self.tokenizer, [part.text])
             check_ids(self.name(row.number), ids, self._vocabulary)
             self._waiting.add(Source(len(ids), row.number, i, ids))
         return row

@@ -5,6 +5,7 @@ import json
 import pytest
 from safetensors.torch import load_file, save_file
 
+from hf_attn_model import load_translator
 from hf_attn_model.checkpoint.digests import renew_digests
 from hf_attn_model.cli.options import MOST_BEAMS
 from hf_attn_model.export.store import open_maps
@@ -45,6 +46,21 @@ def test_evaluate_and_export_too(verbose, tmp_path, hf_attn):
     assert (status, warnings(error)) == (0, [f"hf-attn: 2 translations reached their limit ({places})"])
     lengths = [len(record.target_tokens) for record in open_maps(tmp_path / "maps")]
     assert lengths[0] == lengths[2] < lengths[1], "each has its own limit, and nothing stands behind it"
+
+
+def test_translate_says_once_that_an_old_tokenizer_reads_what_nobody_sees(translator, hf_attn):
+    from hf_attn_model.text.seen import unseen_in
+
+    plain, odd = ["one two", " one\u2003two ", "\u200b"], ["one two", "one\u00a0two", "one\u00adtwo"]
+    assert not warnings(hf_attn("translate", translator, *plain, *odd)[2]), "a new one does not"
+    status, out, error = hf_attn("translate", "textbook", "The ball", "The\u00a0ball is blue", "\ufeffThe ball")
+    assert (status, len(out.splitlines())) == (0, 3)
+    (line,) = warnings(error)
+    assert line.startswith("hf-attn: line 2: textbook reads what nobody sees, here U+00A0 NO-BREAK SPACE, and")
+    old = load_translator("textbook")[1]
+    names = ["U+FEFF ZERO WIDTH NO-BREAK SPACE", "U+0009", "U+0020 SPACE", None, None]
+    texts = ["\ufeffThe ball", "The\tball", "The  ball", "The ball ", "\u200b"]
+    assert [unseen_in(old, text) for text in texts] == names
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_attention_is_that_of_a_forced_pass_over_the_translation(translator, pad
 
 
 def test_attention_of_a_blank_text_is_that_of_its_end_mark(translator):
-    blank, other = translator(["  ", "one two three"], batch_size=2, return_attention=True)
+    blank, other = translator([" \u200b", "one two three"], batch_size=2, return_attention=True)
     assert blank["translation_text"] == ""
     assert blank["target_tokens"] == ["</s>"]
     assert blank["decoder"].shape[-2:] == (1, 1)

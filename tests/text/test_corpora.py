@@ -79,6 +79,12 @@ def test_blank_and_one_sided_pairs_are_counted_not_kept(tmp_path):
     assert corpus.summary() == f"2 pairs from {tmp_path.name}/a.csv; left out: 1 blank, 3 one-sided"
 
 
+def test_a_text_of_nothing_visible_is_blank(tmp_path):
+    (tmp_path / "a.tsv").write_text("en\tde\na\tb\n\u200b\t\ufeff \nc\t\u00ad\n", encoding="utf-8")
+    corpus = load_corpus(str(tmp_path / "a.tsv"), "en", "de")
+    assert (rows(corpus), corpus.blank, corpus.one_sided) == ([("a", "b")], 1, 1)
+
+
 def test_null_is_empty_and_an_empty_line_is_blank(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"en": null, "es": "a"}\n\n{"en": "b", "es": "c"}\n  \n')
     corpus = load_corpus(str(path), "en", "es")

@@ -64,7 +64,8 @@ def test_without_dropout_items_are_as_the_tokenizer_has_them(languages):
     odd = datasets.Dataset.from_dict({"source": ODD, "target": ODD[::-1]})
     pairs = datasets.concatenate_datasets([pairs, odd])
     dataset = ResegmentedPairs(pairs, tokenizer, dropout=0, seed=3, max_length=10**6)
-    sources, targets = tokenizer(pairs["source"][:])["input_ids"], tokenizer(pairs["target"][:])["input_ids"]
+    texts = [[text.rstrip() for text in pairs[column]] for column in ("source", "target")]
+    sources, targets = (tokenizer(side)["input_ids"] for side in texts)
     expected = [{"input_ids": s, "labels": t} for s, t in zip(sources, targets, strict=True)]
     assert items_in(dataset, 5) == expected
     lengths = dataset.lengths_in(5)
@@ -76,7 +77,8 @@ def test_without_dropout_items_are_as_the_tokenizer_has_them(languages):
 def test_the_text_stays_the_same(make, tokenizer, dropout):
     pairs = datasets.Dataset.from_dict({"source": ODD, "target": ["The ball is blue.", "la bola", "x", "El año"]})
     for item, pair in zip(items_in(make(pairs, dropout), 0), pairs, strict=True):
-        assert tokenizer.decode(item["input_ids"], skip_special_tokens=True) == pair["source"]
+        expected = tokenizer(pair["source"].rstrip())["input_ids"]
+        assert tokenizer.decode(item["input_ids"]) == tokenizer.decode(expected)
         assert tokenizer.decode(item["labels"], skip_special_tokens=True) == pair["target"]
         assert item["input_ids"][-1] == item["labels"][-1] == tokenizer.eos_token_id
 

@@ -8,7 +8,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+import regex
+from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.tokenizer import BYTES, END, PAD, train_tokenizer
@@ -43,10 +44,17 @@ DIFFICULT = [
     "Ġball",
     "<0x41><0xF0>",
     "<pad>The</s> ball</s>",
+    "</s> ",
+    "\ufeffThe ball",
+    "\u200b 我",
+    "ball 我 。",
+    "ba\u00adll \u2060is",
     "שלום عليكم",
     "ฉันรักหมา",
     "\0\x01\x7f",
     "\u200b\u200d\ufeff\ufffd",
+    "می‌خواهم \u06dd क्‍ष",
+    "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f a\U000e0067",
     "\U0010ffff\ue000",
     "don't l’homme ''quoted'' mother-in-law 3.14",
 ]
@@ -67,6 +75,11 @@ def either(request, tokenizer, tmp_path_factory) -> PreTrainedTokenizerFast:
     return AutoTokenizer.from_pretrained(folder)
 
 
+@pytest.fixture(scope="module")
+def lowercase() -> PreTrainedTokenizerFast:
+    return train_tokenizer(ENGLISH * 3 + SPANISH * 3 + CHINESE * 3, vocab_size=419, lowercase=True)
+
+
 def random_texts(count: int) -> list[str]:
     """Texts of every plane of Unicode, of the tokenizer's own scripts and of its special strings."""
     chance = random.Random(11)
@@ -79,18 +92,86 @@ def random_texts(count: int) -> list[str]:
     return ["".join(piece() for _ in range(chance.randrange(1, 23))) for _ in range(count)]
 
 
+WHITE = regex.compile(r"\p{White_Space}")
+UNSEEN = [chr(code) for code in (*range(9), 0x1F, 0x7F, 0xAD, 0x61C, 0x200B, 0x200E, 0x202A, 0x2060, 0x2069, 0xFEFF)]
+JOINERS = ["\u200c", "\u200d"]
+SPACES = [" ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u2028", "\u3000", "\u0085"]
+PLAIN = r"\p{L}&&\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Armenian}\p{Georgian}\p{Hangul}\p{Han}\p{Hiragana}"
+SHAPED = regex.compile(
+    rf"(?V1)[\p{{L}}\p{{M}}\p{{So}}\p{{Sk}}--[{PLAIN[8:]}\p{{Katakana}}ー\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}]]"
+)
+
+
+def is_tag(character: str) -> bool:
+    return "\U000e0020" <= character <= "\U000e007f"
+
+
+def as_seen(text: str) -> str:
+    """What a reader sees of a text: character by character, by their properties."""
+    shown = ""
+    for character in text:
+        last = shown[-1:]
+        if WHITE.match(character):
+            shown += " " if shown and last != " " else ""
+        elif character in JOINERS:
+            shown += character if SHAPED.match(last) else ""
+        elif is_tag(character):
+            shown += character if last == "\U0001f3f4" or is_tag(last) else ""
+        elif unicodedata.category(character) == "Cc":
+            continue
+        elif unicodedata.category(character) != "Cf" or not regex.match(r"\p{Default_Ignorable_Code_Point}", character):
+            shown += character
+    return shown
+
+
 @pytest.mark.parametrize("text", DIFFICULT)
-def test_any_text_comes_back_unchanged(either, text):
+def test_any_text_comes_back_as_it_is_seen(either, text):
     ids = either(text)["input_ids"]
     assert ids.count(either.eos_token_id) == 1
-    assert either.decode(ids, skip_special_tokens=True) == text
+    assert either.decode(ids, skip_special_tokens=True) == as_seen(text)
 
 
-def test_random_unicode_comes_back_unchanged(either):
-    texts = random_texts(2_003)
+def test_random_unicode_comes_back_as_it_is_seen(either):
+    texts = [text for text in random_texts(2_003) if text not in (PAD, END)]
     ids = either(texts)["input_ids"]
-    assert either.batch_decode(ids, skip_special_tokens=True) == texts
+    assert either.batch_decode(ids, skip_special_tokens=True) == [as_seen(text) for text in texts]
     assert all(1 not in row[:-1] and 0 not in row and row[-1] == 1 for row in ids)
+
+
+VISIBLE = [
+    *ENGLISH,
+    *SPANISH,
+    *CHINESE,
+    "می‌خواهم",
+    "क्‍ष ക്‍",
+    "👨‍👩‍👧‍👦 and 👍🏽",
+    "ball 我 。 3.14",
+    "</s> <pad>",
+    "(2 < 3)",
+]
+
+
+def disturbed(text: str, chance: random.Random) -> str:
+    """The same to a reader: with what nobody sees in it, and other white space."""
+    written = "".join(chance.choices(["", *SPACES, *UNSEEN, *JOINERS], k=2))
+    for character in text:
+        written += "".join(chance.choices(SPACES, k=chance.randrange(1, 4))) if character == " " else character
+        if chance.random() < 0.4:
+            written += chance.choice(UNSEEN if SHAPED.match(character) else [*UNSEEN, *JOINERS])
+    return written
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_what_nobody_sees_changes_no_ids_and_offsets_are_those_of_the_same_characters(tokenizer, lowercase, lower):
+    chance = random.Random(13)
+    for text in VISIBLE * 17:
+        other = disturbed(text, chance)
+        assert as_seen(other) == text
+        one, two = ((lowercase if lower else tokenizer)(each, return_offsets_mapping=True) for each in (text, other))
+        assert one["input_ids"] == two["input_ids"], (text, other)
+        space = int(one.tokens()[0] == " ")  # the space in front has the place of the first character, seen or not
+        for (a, b), (c, d) in zip(one["offset_mapping"][space:], two["offset_mapping"][space:], strict=True):
+            assert as_seen(other[c:d]).strip(" \u200c\u200d") == text[a:b].strip(" \u200c\u200d")
 
 
 def test_ids_of_the_special_tokens_and_bytes(either):
@@ -122,33 +203,28 @@ def test_offsets_are_spans_of_the_given_text(either):
     for text in [*DIFFICULT, *random_texts(401)]:
         encoding = either(text, return_offsets_mapping=True)
         tokens = either.convert_ids_to_tokens(encoding["input_ids"])
-        covered = 0
+        left, last = list(text), 0  # what no token has covered, and where the last one ended
         waiting = b""  # bytes of a character that is not complete yet
         for token, (start, end) in zip(tokens[:-1], encoding["offset_mapping"][:-1], strict=True):
+            if token == " " and not last:  # the space in front has the place of the first character
+                continue
+            assert start >= last or text[start:end] == text[last - 1 : last]  # the bytes of one character share it
             if token in BYTES:
-                assert end - start <= 1
                 waiting += bytes([BYTES.index(token)])
-                if start < end and text[start:end].encode() != waiting:
-                    assert text[start:end].encode().startswith(waiting)
-                    continue
-                waiting = b""
+                assert text[start:end].encode().startswith(waiting)
+                waiting = b"" if text[start:end].encode() == waiting else waiting
             else:
-                assert text[start:end] in (token, token.removeprefix(" "))
-            assert start == covered
-            covered = end
-        assert covered == len(text)
+                assert as_seen(text[start:end]).strip(" ") == token.strip(" ")
+            left[start:end] = " " * (end - start)
+            last = end
+        assert as_seen("".join(left)).strip(" \u200c\u200d") == ""
         assert encoding["offset_mapping"][-1] == (0, 0)
-
-
-@pytest.fixture(scope="module")
-def lowercase() -> PreTrainedTokenizerFast:
-    return train_tokenizer(ENGLISH * 3 + SPANISH * 3 + CHINESE * 3, vocab_size=419, lowercase=True)
 
 
 def test_a_vocabulary_in_lower_case_gives_the_text_back_in_lower_case(lowercase):
     texts = [text for text in [*DIFFICULT, *random_texts(401)] if len(text.lower()) == len(text)]
     ids = lowercase(texts)["input_ids"]
-    assert lowercase.batch_decode(ids, skip_special_tokens=True) == [text.lower() for text in texts]
+    assert lowercase.batch_decode(ids, skip_special_tokens=True) == [as_seen(text.lower()) for text in texts]
     assert lowercase.tokenize("THE Ball") == [" the", " ball"]
     assert not any(token != token.lower() for token in lowercase.get_vocab() if token not in BYTES)
 
@@ -211,3 +287,38 @@ def test_a_vocabulary_without_room_is_refused():
 def test_no_text_is_refused(sentences):
     with pytest.raises(UserError, match="every sentence is empty"):
         train_tokenizer(sentences, vocab_size=1_009)
+
+
+ADDED = [
+    ">>spa<< The ball",
+    "It costs [NUM] euros",
+    "[NUM], dog [NUM][NUM] (x[NUM]y)",
+    "a </s> b <pad>c [NUM]",
+    "我[NUM]喜歡 [NUM] 我",
+    "「我」 @x@ 我「我」 a@x@ 。",
+    "[NUM] ",
+    "▁ <0x41> ▁ball",
+]
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_a_token_that_is_added_is_one_id_and_the_text_comes_back(tmp_path, is_saved):
+    tokenizer = train_tokenizer(ENGLISH + SPANISH + CHINESE, vocab_size=317)
+    plain = tokenizer(DIFFICULT)["input_ids"]
+    tokenizer.add_special_tokens({"additional_special_tokens": [">>spa<<"]})
+    tokenizer.add_tokens([AddedToken("[NUM]", normalized=False), "@x@", "「我」"])
+    if is_saved:
+        tokenizer.save_pretrained(tmp_path)
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert [
+        ids for ids, text in zip(tokenizer(DIFFICULT)["input_ids"], DIFFICULT, strict=True) if "「我」" not in text
+    ] == [ids for ids, text in zip(plain, DIFFICULT, strict=True) if "「我」" not in text]
+    for text in ADDED:
+        *ids, end = tokenizer(text)["input_ids"]
+        assert end == 1
+        assert not {0, 1} & set(ids)
+        assert tokenizer.decode(ids) == text
+        for token in (">>spa<<", "[NUM]", "@x@", "「我」"):
+            assert ids.count(tokenizer.convert_tokens_to_ids(token)) == text.count(token)
+    assert tokenizer.tokenize(">>spa<< The ball") == [">>spa<<", *tokenizer.tokenize("The ball")]
+    assert tokenizer.decode(tokenizer(">>spa<< The ball")["input_ids"], skip_special_tokens=True) == "The ball"

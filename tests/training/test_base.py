@@ -8,6 +8,7 @@ import torch
 from conftest import make_recipe
 from safetensors.torch import load_file
 from small_trainings import assert_same
+from stock_checkpoints import build
 from transformers import AutoTokenizer
 
 from hf_attn_model import load_translator, translate
@@ -71,6 +72,21 @@ def test_new_letters_become_subwords_and_old_texts_keep_their_ids(greek, base, t
     assert len(tokenizer("δύο ένα")["input_ids"]) < len(known("δύο ένα")["input_ids"])
     assert tokenizer.decode(tokenizer("δύο ένα")["input_ids"], skip_special_tokens=True) == "δύο ένα"
     assert isinstance(translate(model, tokenizer, ["one two"])[0], str)
+
+
+def test_a_model_of_many_languages_learns_between_those_that_the_recipe_names(recipe, tmp_path):
+    build("m2m_100", tmp_path)
+    arguments = recipe.training | {"max_steps": 2, "eval_steps": 2}
+    out = train(replace(recipe, init_from=str(tmp_path), source_lang="eng", training=arguments), tmp_path / "run")
+    model, tokenizer = load_translator(out)
+    assert (tokenizer.src_lang, tokenizer.tgt_lang) == ("en", "de")
+    assert model.generation_config.forced_bos_token_id == tokenizer.get_lang_id("de")
+    assert isinstance(translate(model, tokenizer, ["one two"])[0], str)
+
+
+def test_whole_tokens_and_dropped_merges_are_refused_together(recipe, tmp_path):
+    with pytest.raises(UserError, match=r"bpe_dropout: BPE-dropout knows subwords alone, .* such as >>deu<<"):
+        train(replace(recipe, add_tokens=[">>deu<<"], bpe_dropout=0.1), tmp_path / "run")
 
 
 def test_a_new_row_is_the_mean_of_the_rows_that_spelt_it(base):

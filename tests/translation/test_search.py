@@ -2,12 +2,14 @@ import copy
 import logging
 
 import pytest
+import regex
 import torch
 from families import build
 from small_models import make_model
 
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
+from hf_attn_model.model.decoding import BLANK, is_blank
 from hf_attn_model.text.corpora import load_corpus
 from hf_attn_model.translation.hypotheses import Translation
 from hf_attn_model.translation.search import best_translations, search, translate, translate_to_ids
@@ -143,7 +145,16 @@ def test_a_tokenizer_of_another_model_is_refused(translator):
         translate(make_model(), translator[1], ["one"])
 
 
-OF_ALL_LENGTHS = ["six", "one two three four five", "", "seven six", "four " * 7]
+def test_blank_is_what_shows_nothing(translator):
+    characters = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    shown = regex.sub(r"[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}]+", "", characters)
+    assert BLANK.sub("", characters) == shown
+    assert [is_blank(text) for text in ("", " \ufeff\u200b\n", "\u200b.")] == [True, True, False]
+    assert translate(*translator, ["", " \u200b\u00a0", "\ufeff"]) == ["", "", ""]
+    assert best_translations(*translator, "\u00ad", 2) == [[translator[1].eos_token_id]]
+
+
+OF_ALL_LENGTHS = ["six", "one two three four five", "", "seven six", "four" + 6 * " four"]
 
 
 def alone(model, tokenizer, sentence, num_beams, count=1):

@@ -105,8 +105,10 @@ def test_an_empty_corpus_is_refused_as_ever(cache, tmp_path):
 
 
 def test_a_file_that_is_written_to_meanwhile_is_refused(corpus, cache, monkeypatch):
-    def rows(path, read_rows=corpora.read_rows):
-        yield from read_rows(path)
+    read_rows = corpora.read_rows
+
+    def rows(path, sides):
+        yield from read_rows(path, sides)
         path.write_text("{}\n")
 
     monkeypatch.setattr(corpora, "read_rows", rows)
@@ -125,7 +127,7 @@ def test_data_of_the_hub_are_known_by_their_fingerprint(cache, monkeypatch):
 
 
 def test_the_textbook_stays_in_memory(cache, monkeypatch):
-    monkeypatch.setattr(mapped, "load_corpus", lambda *args, config: args)
+    monkeypatch.setattr(mapped, "load_corpus", lambda *args, **options: args)
     assert read("textbook:en-es", cache) == ("textbook:en-es", "en", "es", "train")
     assert not cache.folder.exists()
 

@@ -47,10 +47,10 @@ def test_translate_counts_and_names_the_lines_that_were_cut(verbose, tmp_path, h
 def test_evaluate_and_export_too(verbose, tmp_path, hf_attn):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [SHORT, LONG, SHORT]))
+    expected = f"hf-attn: 2 translations reached their limit ({pairs}, line 2, {pairs}, line 4)"
     status, _, error = hf_attn("evaluate", verbose, "--corpus", pairs)
-    assert (status, warnings(error)) == (0, ["hf-attn: 2 translations reached their limit (line 1, line 3)"])
+    assert (status, warnings(error)) == (0, [expected])
     status, _, error = hf_attn("export", verbose, "--data", pairs, "--out", tmp_path / "maps")
-    expected = "hf-attn: 2 translations reached their limit (sentence 0, sentence 2)"  # by its name in the export
     assert (status, warnings(error)) == (0, [expected])
     lengths = [len(record.target_tokens) for record in open_maps(tmp_path / "maps")]
     assert lengths[0] == lengths[2] < lengths[1], "each has its own limit, and nothing stands behind it"
@@ -74,8 +74,10 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, SHORT, LONG, *width).endswith(f"line 2 {no_numbers}")
-    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"line 1 {no_numbers}")
-    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(f"sentence 0 {no_numbers}")
+    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"{pairs}, line 2 {no_numbers}")
+    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(
+        f"{pairs}, line 2 {no_numbers}"
+    )
     assert not (out / "metadata.json").exists(), "and no error of 0.0 is stated"
 
 

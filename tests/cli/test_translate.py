@@ -71,7 +71,10 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [LONG, SHORT]))
     out = tmp_path / "maps"
-    no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
+    typed, no_numbers = (
+        ("--data", pairs, "--out", out),
+        f'("{LONG}"): the model computes NaN or infinity: its weights are damaged',
+    )
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, SHORT, LONG, *width).endswith(f"line 2 {no_numbers}")
     assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"{pairs}, line 2 {no_numbers}")

@@ -1,7 +1,7 @@
 """`hf-attn`: one verb per task of a user. Each verb reads its arguments, calls one room and prints what came out.
 
 Reading order: `process` (signals, locale, standard streams) -> `app` (the verbs) -> `options` (what several verbs
-take) -> `train`, `translate`, `inspect`, `align`, `convert`, `share` (the verbs by group); `usage` tells typing errors
+take) -> `train`, `evaluate`, `translate` (with `search_options`), `inspect`, `align`, `convert`, `share` (the verbs by group); `usage` tells typing errors
 in a user's words, `renamed` reads the spellings of the version before, `terminal` says what appears on a terminal, and
 what not.
 

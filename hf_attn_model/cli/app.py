@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from . import align, convert, inspect, share, train, translate
+from . import align, convert, evaluate, inspect, share, train, translate
 from .options import Verb
 
 EXAMPLES: dict[Callable[..., None], str] = {  # in the order of the help
     train.demo: "hf-attn demo textbook-en-zh",
     train.train: "hf-attn train tatoeba-en-es corpus=my.jsonl --out runs/mine",
     train.average: "hf-attn average runs/mine --last 5 --out runs/mean",
-    train.evaluate: "hf-attn evaluate runs/demo --translations hypotheses.txt",
+    evaluate.evaluate: "hf-attn evaluate runs/demo --translations hypotheses.txt",
     translate.translate: 'hf-attn translate textbook "The red house is small"',
     translate.export: "hf-attn export runs/demo --data textbook:en-es --out maps",
     inspect.view: 'hf-attn view textbook "The ball is blue" --out ball.html',

@@ -1,33 +1,12 @@
-"""`hf-attn demo`, `train`, `average` and `evaluate`: from a corpus to a translator and its scores."""
+"""`hf-attn demo`, `train` and `average`: from a corpus to a translator."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from ..errors import UserError
-from .options import (
-    A_CORPUS,
-    A_MODEL,
-    OF_RECIPE,
-    Config,
-    NumBeams,
-    OnBadRow,
-    OnLongName,
-    SourceColumn,
-    SourceLang,
-    TargetColumn,
-    TargetLang,
-    check_beams,
-    check_new_file,
-    complete_recipe,
-    language,
-    required,
-    say_tally,
-    set_languages,
-    users_folder,
-)
-from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
+from .options import complete_recipe
+from .terminal import announce, quiet_libraries
 
 
 def demo(
@@ -99,78 +78,3 @@ def average(
         folders = [str(path) for path in choose_checkpoints(checkpoints[0], last=last, best=best)]
     folder = average_checkpoints(folders, out)
     print(f"averaged: {', '.join(folders)}\nnext: hf-attn evaluate {folder}")
-
-
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=A_MODEL)],
-    corpus: Annotated[str | None, typer.Option(metavar="CORPUS", help=f"{A_CORPUS}; default: {OF_RECIPE}")] = None,
-    config: Config = None,
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="default: the test split of the model's recipe")
-    ] = None,
-    translations: Annotated[str | None, typer.Option(metavar="FILE", help="write the translations, one a line")] = None,
-    source_lang: SourceLang = None,
-    target_lang: TargetLang = None,
-    source_column: SourceColumn = None,
-    target_column: TargetColumn = None,
-    on_bad_row: OnBadRow = "error",
-    on_long: Annotated[OnLongName, typer.Option(help="a source with more tokens than the model reads")] = "split",
-    num_beams: NumBeams = None,
-) -> None:
-    """Score a translator on a corpus."""
-    check_beams(num_beams)
-    if translations:
-        check_new_file(translations)
-    checkpoint = open_checkpoint(model)
-    from ..files import write_text
-    from ..text.corpora import load_corpus
-    from ..text.tally import Tally
-    from ..training.evaluate import choose_test_set, own_test_set, save_scores
-    from ..training.evaluate import evaluate as evaluate_corpus
-
-    recipe = checkpoint.recipe
-    chosen = choose_test_set(
-        recipe,
-        corpus=corpus,
-        config=config,
-        split=split,
-        source_lang=language(source_lang, checkpoint, "source"),
-        target_lang=language(target_lang, checkpoint, "target"),
-        source_column=source_column,
-        target_column=target_column,
-    )
-    name = required(chosen.corpus, "--corpus")
-    set_languages(checkpoint, chosen.source_lang, chosen.target_lang, are_columns=True)
-    loaded = load_corpus(
-        name,
-        chosen.source_lang,
-        chosen.target_lang,
-        chosen.split,
-        config=chosen.config,
-        source_column=chosen.source_column,
-        target_column=chosen.target_column,
-        on_bad_row=on_bad_row,
-        keep_rows=True,
-    )
-    print(loaded.summary(), flush=True)
-    width = num_beams or checkpoint.num_beams
-    announce(f"Translating {loaded.full:,} sentences with {checkpoint} (beam {width})")
-    tally = Tally()
-    scores, texts = evaluate_corpus(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        loaded,
-        chosen.target_lang,
-        num_beams=width,
-        lowercase=checkpoint.lowercase,
-        progress=is_terminal(),
-        on_long=on_long,
-        tally=tally,
-    )
-    say_tally(tally, "sources")
-    print(json.dumps(scores, indent=2, ensure_ascii=False))
-    if translations:
-        write_text(translations, "".join(f"{' '.join(text.splitlines())}\n" for text in texts))
-    folder = users_folder(checkpoint)
-    if folder is not None and recipe is not None and chosen == own_test_set(recipe):
-        save_scores(scores, folder)

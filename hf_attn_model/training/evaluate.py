@@ -1,7 +1,7 @@
 """Scores of a translator: on a test set, and on a few held-out sentences as its training goes on."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ def evaluate(
     progress: bool = False,
     on_long: OnLong = "error",
     tally: Tally | None = None,
+    more_references: Sequence[Sequence[str]] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Translate the sources of a corpus and score the translations against its targets.
 
@@ -83,6 +84,7 @@ def evaluate(
         on_long: what becomes of a source that is too long for the model; see `LengthLimit`. What is left out is not
             scored.
         tally: counts those.
+        more_references: further ones, each with a text for every row of the corpus.
 
     Returns:
         the scores, and the translations in the order of the corpus, empty where nothing was translated. The scores are
@@ -94,33 +96,24 @@ def evaluate(
         UserError: a source is too long, with `on_long="error"`; or nothing is left to be scored.
     """
     tally = Tally() if tally is None else tally
-    sources = list(corpus.dataset["source"])
-    places = corpus.places or [f"{corpus.name}, pair {number}" for number in range(1, len(sources) + 1)]
-    parts = fit_sources(model, tokenizer, sources, places, on_long, tally)
+    parts = _readable_parts(model, tokenizer, corpus, on_long, tally)
     scored = [i for i, some in enumerate(parts) if some]
     if not scored:
         raise UserError(f"{corpus.name}: there is nothing to score: {tally.summary()}")
     start = time.perf_counter()
-    found = translate_to_ids(
-        model,
-        tokenizer,
-        [part for some in parts for part in some],
-        num_beams=num_beams,
-        batch_size=batch_size,
-        names=[place for place, some in zip(places, parts, strict=True) for _ in some],
-        progress=progress,
-    )
-    texts = iter(decode_targets(tokenizer, found))
-    translations = [join_parts(list(islice(texts, len(some)))) for some in parts]
+    translations = _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
     seconds = time.perf_counter() - start
 
-    predictions, references = ([column[i] for i in scored] for column in (translations, corpus.dataset["target"][:]))
+    predictions, references = [translations[i] for i in scored], references_of(corpus, scored, more_references)
     metric = load_translation_metric()
     scores = metric.compute(
-        predictions=predictions, references=references, target_lang=target_lang, lowercase=lowercase
+        predictions=predictions,
+        references=[texts if len(texts) > 1 else texts[0] for texts in zip(*references, strict=True)],
+        target_lang=target_lang,
+        lowercase=lowercase,
     )
-    ours, theirs = (_to_compare(column, lowercase) for column in (predictions, references))
-    exact = sum(one == other for one, other in zip(ours, theirs, strict=True))
+    ours, *theirs = (_to_compare(column, lowercase) for column in (predictions, *references))
+    exact = sum(one in others for one, others in zip(ours, zip(*theirs, strict=True), strict=True))
     result = {
         "command": provenance.command(),
         **scores,
@@ -130,6 +123,68 @@ def evaluate(
         "seconds": round(seconds, 1),
     }
     return result, translations
+
+
+def scored_rows(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, on_long: OnLong
+) -> list[int]:
+    """List the rows that `evaluate` scores: all, but for empty pairs and those that are left out."""
+    parts = _readable_parts(model, tokenizer, corpus, on_long, Tally())
+    return [i for i, some in enumerate(parts) if some]
+
+
+def references_of(corpus: Corpus, rows: Sequence[int], more: Sequence[Sequence[str]] = ()) -> list[list[str]]:
+    """List the references of some rows: those of the corpus, and each of the others."""
+    return [[texts[i] for i in rows] for texts in (corpus.dataset["target"][:], *more)]
+
+
+def translate_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    *,
+    num_beams: int,
+    batch_size: int = 64,
+    progress: bool = False,
+    on_long: OnLong = "error",
+    tally: Tally | None = None,
+) -> list[str]:
+    """Translate the sources of a corpus as `evaluate` does: a text for every row."""
+    parts = _readable_parts(model, tokenizer, corpus, on_long, Tally() if tally is None else tally)
+    return _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
+
+
+def _readable_parts(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, on_long: OnLong, tally: Tally
+) -> list[list[str]]:
+    """List what is translated of each row."""
+    return fit_sources(model, tokenizer, corpus.dataset["source"][:], _places(corpus), on_long, tally)
+
+
+def _translate_parts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    parts: list[list[str]],
+    num_beams: int,
+    batch_size: int,
+    progress: bool,
+) -> list[str]:
+    found = translate_to_ids(
+        model,
+        tokenizer,
+        [part for some in parts for part in some],
+        num_beams=num_beams,
+        batch_size=batch_size,
+        names=[place for place, some in zip(_places(corpus), parts, strict=True) for _ in some],
+        progress=progress,
+    )
+    texts = iter(decode_targets(tokenizer, found))
+    return [join_parts(list(islice(texts, len(some)))) for some in parts]
+
+
+def _places(corpus: Corpus) -> list[str]:
+    return corpus.places or [f"{corpus.name}, pair {number}" for number in range(1, len(corpus.dataset) + 1)]
 
 
 def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:

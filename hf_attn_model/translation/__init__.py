@@ -1,7 +1,7 @@
 """Translation: sentences -> hypotheses as the search wrote them -> texts.
 
-Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `search` (a list); `batches` -> `stream` (rows
-without end), with `sentences` and `risk`; `formats` (how they are written down).
+Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `search` (a list); `batches`, `parts` ->
+`stream` (rows without end), with `sentences` and `risk`; `formats` (how they are written down).
 """
 
 from typing import TYPE_CHECKING

@@ -16,9 +16,10 @@ from ..errors import UserError
 from ..model.decoding import NonFiniteLogits
 from ..text.multilingual import check_search, decode_targets, encode_source
 from ..text.tally import Tally
-from ..text.too_long import LengthLimit, OnLong, join_parts
+from ..text.too_long import OnLong, join_parts
 from .batches import Source, Waiting
-from .hypotheses import Translation, given_ids, length_penalty, limit_of, most_positions, search_batch
+from .hypotheses import Translation, given_ids, length_penalty, limit_of, search_batch
+from .parts import Cutter
 from .risk import least_risk
 from .settings import SearchSettings
 
@@ -114,28 +115,33 @@ def translate_stream(
         raise UserError("a row is translated as one where it has n best translations or a prefix: do not split it")
     check_search(model, tokenizer)
     given_ids(model, tokenizer, settings.prefix)
-    most = most_positions(model)
-    limit = LengthLimit(
-        lambda text: len(encode_source(tokenizer, text)), most, on_long or ("truncate" if is_whole else "split")
-    )
-    search = _Search(model, tokenizer, settings, name, batch_tokens)
-    return _stream(
-        rows,
-        search,
-        _Cutter(split, limit, on_bad_row == "skip", Tally() if tally is None else tally, name),
-        first_window,
-    )
+    tally = Tally() if tally is None else tally
+    cutter = Cutter(model, tokenizer, on_long or ("truncate" if is_whole else "split"), split, tally)
+    rows = _readable(rows, on_bad_row, tally, name)
+    return _stream(rows, cutter, _Search(model, tokenizer, settings, name, batch_tokens), first_window)
 
 
-def _stream(
-    rows: Iterable[str | UserError], search: "_Search", cutter: "_Cutter", window: int
-) -> Iterator[TranslatedRow]:
+def _readable(
+    rows: Iterable[str | UserError], on_bad_row: str, tally: Tally, name: Callable[[int], str]
+) -> Iterator[str]:
+    """Give the rows that are texts, and nothing in place of those that cannot be read. Raises `UserError` for one."""
+    for number, text in enumerate(rows):
+        if isinstance(text, UserError):
+            if on_bad_row == "error":
+                raise text
+            tally.add("unreadable", name(number))
+            text = ""
+        check_texts([text], [name(number)])
+        yield text
+
+
+def _stream(rows: Iterable[str], cutter: Cutter, search: "_Search", window: int) -> Iterator[TranslatedRow]:
     unread, held = enumerate(rows), deque[_Held]()
     while True:
         while len(held) < window and (row := next(unread, None)) is not None:
             number, text = row
-            parts = [Part(part, []) for part in cutter.cut(number, text)]
-            held.append(search.hold(_Held(number, text if isinstance(text, str) else "", parts)))
+            parts = [Part(part, []) for part in cutter.cut(text, search.name(number))]
+            held.append(search.hold(_Held(number, text, parts)))
         if not held:
             return
         if not held[0].is_done:
@@ -156,35 +162,6 @@ class _Held:
     @property
     def is_done(self) -> bool:
         return all(part.found for part in self.parts)
-
-
-@dataclass(frozen=True)
-class _Cutter:
-    """Cuts rows into parts that the model can read."""
-
-    split: Callable[[str], list[str]] | None
-    limit: LengthLimit
-    skips: bool
-    tally: Tally
-    name: Callable[[int], str]
-
-    def cut(self, number: int, text: str | UserError) -> list[str]:
-        """List the parts of a row: none where nothing is to be translated."""
-        if isinstance(text, UserError):
-            if not self.skips:
-                raise text
-            self.tally.add("unreadable", self.name(number))
-            return []
-        check_texts([text], [self.name(number)])
-        if not text.strip():
-            return []
-        parts = []
-        for sentence in [text] if self.split is None else self.split(text):
-            fitting = self.limit.fit(sentence, self.name(number), self.tally)
-            if not fitting:  # it is left out, and the row with it
-                return []
-            parts += fitting
-        return parts
 
 
 class _Search:

@@ -1,0 +1,187 @@
+"""`hf-attn evaluate`: scores of a translator, alone or against another system."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UserError
+from .options import (
+    A_CORPUS,
+    A_MODEL,
+    OF_RECIPE,
+    Config,
+    NumBeams,
+    OnBadRow,
+    OnLongName,
+    SourceColumn,
+    SourceLang,
+    TargetColumn,
+    TargetLang,
+    check_beams,
+    check_new_file,
+    language,
+    required,
+    say_tally,
+    set_languages,
+    users_folder,
+)
+from .terminal import announce, is_terminal, open_checkpoint
+
+if TYPE_CHECKING:
+    from ..text.corpora import Corpus
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=A_MODEL)],
+    corpus: Annotated[
+        list[str] | None, typer.Option(metavar="CORPUS", help=f"{A_CORPUS}; may be given again; default: {OF_RECIPE}")
+    ] = None,
+    config: Config = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="default: the test split of the model's recipe")
+    ] = None,
+    translations: Annotated[str | None, typer.Option(metavar="FILE", help="write the translations, one a line")] = None,
+    references: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="more references, a line for each row; may be given again")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL|FILE", help="compare with another translator, or with translations, one a line"),
+    ] = None,
+    per_sentence: Annotated[
+        str | None, typer.Option(metavar="FILE", help="write the scores of each row, as JSON lines")
+    ] = None,
+    comet_python: Annotated[
+        str | None, typer.Option(metavar="PATH", help="a Python that has unbabel-comet: score with COMET, too")
+    ] = None,
+    comet_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="of COMET; default: Unbabel/wmt22-comet-da")
+    ] = None,
+    source_lang: SourceLang = None,
+    target_lang: TargetLang = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
+    on_long: Annotated[OnLongName, typer.Option(help="a source with more tokens than the model reads")] = "split",
+    num_beams: NumBeams = None,
+) -> None:
+    """Score a translator on a corpus, alone or against another."""
+    check_beams(num_beams)
+    names = corpus or [None]
+    is_file = against is not None and Path(against).is_file()
+    of_one = {"--translations": translations, "--references": references, f"--against {against}": is_file}
+    if len(names) > 1 and (typed := next((option for option, value in of_one.items() if value), None)):
+        raise UserError(f"{typed} is of one test set: give --corpus once")
+    if comet_model and not comet_python:
+        raise UserError("--comet-model needs --comet-python, an interpreter that has COMET")
+    for file in filter(None, (translations, per_sentence)):
+        check_new_file(file)
+    comet = None
+    if comet_python:
+        from ..training.metrics.comet import DEFAULT_MODEL, Comet
+
+        comet = Comet(comet_python, comet_model or DEFAULT_MODEL)
+        announce(f"COMET {comet.check()} in {comet_python}")
+    checkpoint = open_checkpoint(model)
+    other = open_checkpoint(against) if against and not is_file else None
+    from ..files import write_text
+    from ..text.corpora import load_corpus
+    from ..text.tally import Tally
+    from ..training.comparison import TranslatedCorpus, score_systems, sentence_rows
+    from ..training.evaluate import (
+        choose_test_set,
+        own_test_set,
+        references_of,
+        save_scores,
+        scored_rows,
+        translate_rows,
+    )
+    from ..training.evaluate import evaluate as evaluate_corpus
+
+    recipe, lowercase = checkpoint.recipe, checkpoint.lowercase
+    source, target = language(source_lang, checkpoint, "source"), language(target_lang, checkpoint, "target")
+    sets = [
+        choose_test_set(
+            recipe,
+            corpus=name,
+            config=config,
+            split=split,
+            source_lang=source,
+            target_lang=target,
+            source_column=source_column,
+            target_column=target_column,
+        )
+        for name in names
+    ]
+    loaded = [
+        load_corpus(
+            required(chosen.corpus, "--corpus"),
+            chosen.source_lang,
+            chosen.target_lang,
+            chosen.split,
+            config=chosen.config,
+            source_column=chosen.source_column,
+            target_column=chosen.target_column,
+            on_bad_row=on_bad_row,
+            keep_rows=True,
+        )
+        for chosen in sets
+    ]
+    more = [_lines(file, loaded[0]) for file in references or ()]
+    given = _lines(str(against), loaded[0]) if is_file else None
+    for each in filter(None, (checkpoint, other)):
+        set_languages(each, source, target, are_columns=True)
+    records: list[dict[str, Any]] = []
+    for chosen, test_set in zip(sets, loaded, strict=True):
+        print(test_set.summary(), flush=True)
+        width = num_beams or checkpoint.num_beams
+        announce(f"Translating {test_set.full:,} sentences with {checkpoint} (beam {width})")
+        how: dict[str, Any] = {"progress": is_terminal(), "on_long": on_long}
+        scores, texts = evaluate_corpus(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            test_set,
+            chosen.target_lang,
+            num_beams=width,
+            lowercase=lowercase,
+            more_references=more,
+            tally=(tally := Tally()),
+            **how,
+        )
+        say_tally(tally, "sources")
+        systems = {"ours": texts}
+        if other is not None:
+            width = num_beams or other.num_beams
+            announce(f"Translating them with {other} (beam {width})")
+            systems["theirs"] = translate_rows(other.model, other.tokenizer, test_set, num_beams=width, **how)
+        elif given is not None:
+            systems["theirs"] = given
+        rows = scored_rows(checkpoint.model, checkpoint.tokenizer, test_set, on_long)
+        translated = TranslatedCorpus(
+            test_set, rows, references_of(test_set, rows, more), systems, chosen.target_lang, lowercase
+        )
+        facts, of_comet = score_systems(translated, comet)
+        compared = {"against": against} if against else {}
+        print(json.dumps({**scores, **compared, **facts}, indent=2, ensure_ascii=False), flush=True)
+        if per_sentence:
+            records += sentence_rows(translated, of_comet)
+    if per_sentence:
+        write_text(per_sentence, "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records))
+    if translations:
+        write_text(translations, "".join(f"{' '.join(text.splitlines())}\n" for text in texts))
+    folder = users_folder(checkpoint)
+    if folder is not None and recipe is not None and [own_test_set(recipe)] == sets and not references:
+        save_scores(scores, folder)
+
+
+def _lines(file: str, test_set: "Corpus") -> list[str]:
+    """Read texts, one a line for each row of a test set. Raises `UserError` where there are more or fewer."""
+    from ..text.readers import read_lines
+
+    lines = [line for _, line in read_lines(Path(file))]
+    rows = len(test_set.dataset)
+    if len(lines) != rows:
+        raise UserError(f"{file} has {len(lines):,} lines, but {test_set.name} {rows:,} rows: write one for each")
+    return lines

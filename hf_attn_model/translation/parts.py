@@ -1,0 +1,50 @@
+"""A text -> the parts that are translated by themselves: sentences on request, and pieces that the model can read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..text.multilingual import encode_source
+from ..text.tally import Tally
+from ..text.too_long import LengthLimit, OnLong
+from .hypotheses import most_positions
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts texts into parts.
+
+    Attributes:
+        model, tokenizer: who reads them.
+        on_long: what becomes of a part that has more tokens than the model has positions; see `LengthLimit`.
+        split: cuts a text into sentences; `None` leaves it whole.
+        tally: counts the texts that are too long.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    on_long: OnLong = "split"
+    split: Callable[[str], list[str]] | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    def cut(self, text: str, place: str) -> list[str]:
+        """List the parts of a text: none of one that is blank, or left out as a part of it is too long.
+
+        Raises:
+            UserError: a part is too long, with `on_long="error"`; `place` is what the message calls the text.
+        """
+        limit = LengthLimit(self._count, most_positions(self.model), self.on_long)
+        parts: list[str] = []
+        for sentence in [text] if self.split is None else self.split(text):
+            if not sentence.strip():
+                continue
+            is_short = self._count(sentence) <= most_positions(self.model)
+            fitting = [sentence] if is_short else limit.fit(sentence, place, self.tally)
+            if not fitting:
+                return []
+            parts += fitting
+        return parts
+
+    def _count(self, text: str) -> int:
+        return len(encode_source(self.tokenizer, text))

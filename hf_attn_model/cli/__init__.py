@@ -1,9 +1,9 @@
 """`hf-attn`: one verb per task of a user. Each verb reads its arguments, calls one room and prints what came out.
 
 Reading order: `process` (signals, locale, standard streams) -> `app` (the verbs) -> `options` (what several verbs
-take) -> `train`, `evaluate`, `translate` (with `search_options`), `inspect`, `align`, `convert`, `share` (the verbs by group); `usage` tells typing errors
-in a user's words, `renamed` reads the spellings of the version before, `terminal` says what appears on a terminal, and
-what not.
+take), `search_options` -> `train`, `evaluate`, `translate`, `inspect`, `align`, `convert`, `share` (the verbs by
+group); `usage` tells typing errors in a user's words, `renamed` reads the spellings of the version before, `terminal`
+says what appears on a terminal, and what not.
 
 Parsing, `--help` and typing errors import neither torch nor transformers nor numpy: every verb imports the rooms that
 it calls inside of its function.

@@ -1,6 +1,7 @@
 """`hf-attn evaluate`: scores of a translator, alone or against another system."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,7 @@ def evaluate(
 ) -> None:
     """Score a translator on a corpus, alone or against another."""
     check_beams(num_beams)
-    names = corpus or [None]
+    names: Sequence[str | None] = corpus or [None]
     is_file = against is not None and Path(against).is_file()
     of_one = {"--translations": translations, "--references": references, f"--against {against}": is_file}
     if len(names) > 1 and (typed := next((option for option, value in of_one.items() if value), None)):

@@ -8,10 +8,10 @@ Shapes: N sentences, R references of each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sacrebleu.metrics import BLEU, CHRF, TER
-from sacrebleu.significance import PairedTest
+from sacrebleu.significance import PairedTest, Result
 
 from ..languages import language_of_bleu
 from ..study.bleu import bleu_of_language
@@ -88,7 +88,7 @@ def compare(
     Raises:
         UserError: BLEU's tokenizer of the language is not installed.
     """
-    systems = [("theirs", list(theirs)), ("ours", list(ours))]
+    systems: list[tuple[str, Sequence[str]]] = [("theirs", theirs), ("ours", ours)]
     found: dict[str, Any] = {}
     for test, name in TESTS.items():
         metrics = {
@@ -98,7 +98,7 @@ def compare(
         }
         signatures, results = PairedTest(systems, metrics, references, test_type=test)()
         for metric, label in zip(metrics, signatures, strict=True):  # in the order given, by sacreBLEU's own names
-            baseline, system = results[label]
+            baseline, system = cast(list[Result], results[label])
             facts = found.setdefault(
                 metric,
                 {"ours": system.score, "theirs": baseline.score, "difference": system.score - baseline.score},
@@ -112,7 +112,7 @@ def compare(
             p_value = (
                 float(system.p_value) if facts["difference"] else 1.0
             )  # sacreBLEU's is at its least for equal ones
-            facts[name] = {"p_value": p_value, **intervals, "signature": str(signatures[label])}
+            facts[name] = {"p_value": float(p_value), **intervals, "signature": str(signatures[label])}
     return found
 
 

@@ -8,6 +8,7 @@ Shapes: R hypotheses, of each sentence one after the other, T tokens so far, V v
 """
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class NextToken(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Set the scores (R,V) of all other tokens to -infinity; `input_ids` are (R,T)."""
-        wanted = self._warpers(input_ids, scores)
+        wanted = self._warpers(cast(torch.LongTensor, input_ids), cast(torch.FloatTensor, scores))
         if self._noise:
             wanted = wanted + torch.stack([_gumbel(scores.shape[1], noise) for noise in self._noise]).to(scores)
         chosen = wanted.argmax(dim=-1, keepdim=True)  # (R,1)

@@ -24,7 +24,7 @@ from .risk import least_risk
 from .settings import SearchSettings
 
 FIRST_WINDOW, LARGEST_WINDOW = 64, 2048  # rows that are held
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096
 MOST_BYTES = 2**30  # of the scores that `generate` keeps of every beam, step and token of the vocabulary
 
 

@@ -1,7 +1,7 @@
 """Options that steer a search: how they are declared, which of them contradict, and the settings they make."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,6 @@ from .options import check_beams, refuse
 if TYPE_CHECKING:
     from ..translation import SearchSettings
 
-OnBadRowName = Literal["skip", "error"]
-OnLongName = Literal["skip", "truncate", "split", "error"]
 OF_MODEL = "default: the model's own"
 
 NBest = Annotated[int | None, typer.Option(metavar="N", help="so many translations of each line, the best first")]

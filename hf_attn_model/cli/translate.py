@@ -19,6 +19,8 @@ from .options import (
     Model,
     NumBeams,
     OnBadRow,
+    OnBadRowName,
+    OnLongName,
     OnLongPair,
     SourceColumn,
     SourceLang,
@@ -41,8 +43,6 @@ from .search_options import (
     Mbr,
     NBest,
     NoRepeat,
-    OnBadRowName,
-    OnLongName,
     Prefix,
     Sample,
     Scores,
@@ -151,8 +151,7 @@ def translate(
             if any(translation.is_cut for translation in row.translations):
                 cut.append(f"line {row.number + 1}")
     warn_of_limits(cut)
-    if tally:
-        announce(f"hf-attn: {tally.summary()}")
+    say_tally(tally, "lines")
 
 
 def _check_translate(typed: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..attention.teacher_forcing import most_tokens
 from ..text.multilingual import encode_source
 from ..text.tally import Tally
 from ..text.too_long import LengthLimit, OnLong
-from .hypotheses import most_positions
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ class Cutter:
         Raises:
             UserError: a part is too long, with `on_long="error"`; `place` is what the message calls the text.
         """
-        limit = LengthLimit(self._count, most_positions(self.model), self.on_long)
+        most = most_tokens(self.model, "encoder")
+        limit = LengthLimit(self._count, most, self.on_long)
         parts: list[str] = []
         for sentence in [text] if self.split is None else self.split(text):
             if not sentence.strip():
                 continue
-            is_short = self._count(sentence) <= most_positions(self.model)
+            is_short = most is None or self._count(sentence) <= most
             fitting = [sentence] if is_short else limit.fit(sentence, place, self.tally)
             if not fitting:
                 return []

@@ -110,8 +110,8 @@ def compare(
                 if getattr(result, what) is not None
             }
             p_value = (
-                float(system.p_value) if facts["difference"] else 1.0
-            )  # sacreBLEU's is at its least for equal ones
+                cast(float, system.p_value) if facts["difference"] else 1.0
+            )  # sacreBLEU gives equal ones its least
             facts[name] = {"p_value": float(p_value), **intervals, "signature": str(signatures[label])}
     return found
 

@@ -62,16 +62,12 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [LONG, SHORT]))
     out = tmp_path / "maps"
-    typed, no_numbers = (
-        ("--data", pairs, "--out", out),
-        f'("{LONG}"): the model computes NaN or infinity: its weights are damaged',
-    )
+    no_numbers = f'line 2 ("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
-    assert refused("translate", overflowing, "", LONG, *width).endswith(f"line 2 {no_numbers}")
-    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"{pairs}, line 2 {no_numbers}")
-    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(
-        f"{pairs}, line 2 {no_numbers}"
-    )
+    for verb in (["translate", overflowing, "", LONG], ["evaluate", overflowing, "--corpus", pairs]):
+        assert refused(*verb, *width).endswith(no_numbers)
+    line = refused("export", overflowing, "--data", pairs, "--out", out, *width)
+    assert line.endswith(f"{pairs}, {no_numbers}")
     assert not (out / "metadata.json").exists(), "and no error of 0.0 is stated"
 
 

@@ -13,7 +13,6 @@ from ..attention.tokenized import TokenizedText, read_hypotheses
 from ..errors import UserError
 from ..text.corpora import CorpusStream
 from ..text.readers import read_lines
-from ..text.readers.lines import count_lines
 from ..text.tally import Tally
 from ..text.too_long import OnLong
 from ..translation.search import search
@@ -103,7 +102,7 @@ def pair_up(corpus: CorpusStream, file: str | None) -> Iterator[tuple[str, str |
     """
     if file is None:
         return ((*_of_corpus(row.texts), row.place) for row in corpus.rows())
-    lines = count_lines(Path(file))
+    lines = sum(1 for _ in read_lines(Path(file)))
     rows = sum(1 for _ in corpus.rows())
     if lines != rows:
         raise UserError(f"{file} has {lines:,} lines, but the corpus {rows:,} rows: it needs a line for each, if empty")

@@ -1,11 +1,12 @@
 """Text files on their way to the Hub: whatever they hold, secrets stay behind."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from ..files import reading, write_text
 from ..recipes.recipe import RECIPE_FILE, read_recipe
-from ..recipes.yaml_text import read_yaml, write_yaml
+from ..recipes.yaml_text import read_yaml
 from ..secrets import redact, redact_text, secrets_in
 from ..training.callbacks.manifest import MANIFEST_FILE
 from ..training.card import EVALUATION_FILE
@@ -27,7 +28,7 @@ def copy_clean(source: Path, target: Path) -> None:
         content = source.read_bytes()
         text = content.decode("utf-8")
         clean = _clean_record(source, text) or redact_text(text)
-        public = _corpus_by_name(clean) if source.name == RECIPE_FILE else clean
+        public = (_corpus_by_name(source) if source.name == RECIPE_FILE else None) or clean
     if public == text:
         target.write_bytes(content)
     else:
@@ -36,13 +37,11 @@ def copy_clean(source: Path, target: Path) -> None:
         print(f"{source.name}: it holds a secret, which stays here")
 
 
-def _corpus_by_name(text: str) -> str:
-    """Call the corpus of a recipe by its name alone: where it lies on this machine is nobody else's business."""
-    settings = read_yaml(text)
-    corpus = settings.get("corpus") if isinstance(settings, dict) else None
-    if not isinstance(corpus, str) or not Path(corpus).is_absolute():
-        return text
-    return write_yaml(settings | {"corpus": Path(corpus).name})
+def _corpus_by_name(path: Path) -> str | None:
+    """Write a recipe whose corpus lies on this machine, which is nobody else's business, with its name; else `None`."""
+    recipe = read_recipe(path)
+    corpus = Path(recipe.corpus)
+    return replace(recipe, corpus=corpus.name).to_yaml() if corpus.is_absolute() else None
 
 
 def _clean_record(path: Path, text: str) -> str | None:

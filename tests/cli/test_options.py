@@ -16,6 +16,8 @@ from hf_attn_model.engines import FAMILIES, NATIVE
 from hf_attn_model.errors import UserError
 from hf_attn_model.recipes.limits import MOST_BEAMS
 from hf_attn_model.recipes.recipe import recipe_names
+from hf_attn_model.text.corpora import OnBadRow
+from hf_attn_model.text.too_long import OnLong
 from hf_attn_model.view.heads import STYLES
 from hf_attn_model.view.page import PAGE_SUFFIXES
 from hf_attn_model.view.pictures import FILM_SUFFIX
@@ -28,6 +30,8 @@ def test_names_are_those_of_the_rooms():
     assert get_args(options.ModeName) == tuple(MODES)
     assert get_args(options.SpecialName) == SPECIAL
     assert get_args(options.StyleName) == STYLES
+    assert get_args(options.OnLongName) == get_args(OnLong)
+    assert set(get_args(options.OnBadRowName)) == set(get_args(OnBadRow))
     assert get_args(options.FormName) == (NATIVE, *FAMILIES)
     assert options.PAGE_SUFFIXES == PAGE_SUFFIXES
     assert options.FILM_SUFFIX == FILM_SUFFIX

@@ -39,6 +39,7 @@ def test_translate_counts_and_names_the_lines_that_were_cut(verbose, tmp_path, h
 def test_evaluate_and_export_too(verbose, tmp_path, hf_attn):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [SHORT, LONG, SHORT]))
+    expected = f"hf-attn: 2 translations reached their limit ({pairs}, line 2, {pairs}, line 4)"
     status, _, error = hf_attn("evaluate", verbose, "--corpus", pairs)
     places = f"{pairs}, line 2, {pairs}, line 4"
     assert (status, warnings(error)) == (0, [f"hf-attn: 2 translations reached their limit ({places})"])
@@ -78,7 +79,7 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [LONG, SHORT]))
     out = tmp_path / "maps"
-    no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
+    no_numbers = f'line 2 ("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, "", LONG, *width).endswith(f"line 2 {no_numbers}")
     assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"pairs.tsv, line 2 {no_numbers}")

@@ -85,13 +85,13 @@ def test_export_then_view(translator_folder, sentences_file, corpus, tmp_path, h
     maps = tmp_path / "maps"
     assert hf_attn("export", translator_folder, "--data", sentences_file, "--out", maps)[0] == 0
     records = open_maps(maps)
-    assert [record.source for record in records] == ["two seven one", "six six three"]
+    assert [record.source for record in records] == ["two seven one", "", "six six three"], "a row for each line"
     np.testing.assert_allclose(records[0].place("cross").sum(-1), 1, atol=1e-3)
     translation = hf_attn("translate", translator_folder, "two seven one")[1].rstrip("\n")
     assert records[0].target == translation
 
     picture = tmp_path / "pictures" / "first.png"
-    assert hf_attn("view", maps, "--index", 1, "--out", picture)[0] == 0
+    assert hf_attn("view", maps, "--index", 2, "--out", picture)[0] == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -107,7 +107,7 @@ def test_export_of_a_part_over_translations_made_elsewhere_and_once_more_as_parq
     translator_folder, sentences_file, tmp_path, hf_attn
 ):
     maps, table, hypotheses = tmp_path / "maps", tmp_path / "table", tmp_path / "hypotheses.txt"
-    hypotheses.write_text("eins sieben zwei\ndrei sechs\n")
+    hypotheses.write_text("eins sieben zwei\n\ndrei sechs\n")
     chosen = ["--places", "cross", "--layers", 1, "--heads", "1,0", "--keep", "top-2"]
     command = [
         "export",
@@ -123,14 +123,14 @@ def test_export_of_a_part_over_translations_made_elsewhere_and_once_more_as_parq
     for _ in range(2):  # the second time it finds everything there
         status, out, _ = hf_attn(*command)
         assert status == 0
-        assert "attention of 2 sentences" in out
+        assert "attention of 3 sentences" in out
     records = open_maps(maps)
-    assert [record.target for record in records] == ["eins sieben zwei", "drei sechs"]
+    assert [record.target for record in records] == ["eins sieben zwei", "", "drei sechs"]
     assert (records[0].places, records[0].cross.layers, records[0].cross.heads) == (["cross"], (1,), (1, 0))
     assert hf_attn("view", maps, "--layer", 1, "--head", 1, "--out", tmp_path / "cross.png")[0] == 0
     assert hf_attn("export", maps, "--to", "parquet", "--out", table)[0] == 0
     rows = pq.read_table(table / "data").to_pylist()
-    np.testing.assert_allclose(rows[1]["cross"], np.ravel(records[1].cross))
+    np.testing.assert_allclose(rows[2]["cross"], np.ravel(records[2].cross))
 
 
 def test_view_of_a_model(translator_folder, tmp_path, hf_attn):

@@ -20,6 +20,15 @@ JSON = (
 )
 CSV = b'en,es\r\nThe ball,La bola\r\n"The ""black"" cat\nsat",El gato\r\n'
 TSV = b'\xef\xbb\xbfen\tes\nThe "ball\tLa bola\nThe cat\tEl gato\n'
+ARRAY = b'[{"en": "The ball", "es": "La bola"},\n {"translation": {"en": "The cat", "es": "El gato"}}]\n'
+TMX = (
+    b'<?xml version="1.0"?><tmx><body><tu><tuv xml:lang="en"><seg>The <hi>ball</hi></seg></tuv><tuv xml:lang="es">'
+    b"<seg>La bola</seg></tuv></tu></body></tmx>"
+)
+XLIFF = (
+    b'<xliff version="1.2"><file source-language="en" target-language="es"><body><trans-unit id="1"><source>The ball'
+    b"</source><target>La bola</target></trans-unit></body></file></xliff>"
+)
 TEXT = b"The ball\r\n\nThe cat\n"
 
 
@@ -63,6 +72,17 @@ def folder(tmp_path_factory):
 @example(".tsv", b"\n")
 def test_rows(folder, suffix, content):
     path = folder / f"rows{suffix}"
+    path.write_bytes(content)
+    read(path)
+
+
+@few
+@given(st.sampled_from([".json", ".tmx", ".xlf", ".txt"]), spoilt(ARRAY, TMX, XLIFF, b"the ball ||| la bola\n"))
+@example(".json", b"[" * 10**5)
+@example(".tmx", b"<tmx>" + b"<tu>" * 10**4)
+@example(".tmx", TMX.replace(b"<seg>", b"<seg>" + b"<hi>" * 10**4))
+def test_trees_and_bars(folder, suffix, content):
+    path = folder / f"trees{suffix}"
     path.write_bytes(content)
     read(path)
 

@@ -95,14 +95,11 @@ class _Text:
         piece = PIECE
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._held, self._at)
+                value, self._at = self._decoder.raw_decode(self._held, self._at)
+                return value
             except ValueError:
                 if self._is_all or len(self._held) - self._at > MOST_OF_ITEM:
                     raise
-            else:
-                if end < len(self._held) or self._is_all:  # else a number may go on
-                    self._at = end
-                    return value
             self._read(piece)
             piece *= 2
 

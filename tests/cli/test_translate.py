@@ -75,9 +75,8 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, SHORT, LONG, *width).endswith(f"line 2 {no_numbers}")
     assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"{pairs}, line 2 {no_numbers}")
-    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(
-        f"{pairs}, line 2 {no_numbers}"
-    )
+    refusal = refused("export", overflowing, "--data", pairs, "--out", out, *width)
+    assert refusal.endswith(f"{pairs}, line 2 {no_numbers}")
     assert not (out / "metadata.json").exists(), "and no error of 0.0 is stated"
 
 

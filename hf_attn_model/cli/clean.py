@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UserError
-from .options import A_CORPUS, Config, check_new_file
+from .options import A_CORPUS, Config, OnBadRow, SourceColumn, TargetColumn, check_new_file
 from .terminal import announce, quiet_libraries
 
 RULES = "entities, copies, ratio, scripts, languages, duplicates, sources"
@@ -19,6 +19,9 @@ def clean(
     out: Annotated[str, typer.Option(metavar="FOLDER", help="new folder for train.jsonl")],
     split: Annotated[str, typer.Option(metavar="NAME", help="of a folder or a Hub id")] = "train",
     config: Config = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    on_bad_row: OnBadRow = "error",
     rules: Annotated[str, typer.Option(metavar="LIST", help=f"of {RULES}")] = DEFAULT_RULES,
     max_length_ratio: Annotated[
         float, typer.Option(metavar="X", help="of the sides of a pair in bytes, for the rule ratio")
@@ -45,10 +48,25 @@ def clean(
 
     names = [name.strip() for name in rules.split(",") if name.strip()]
     cleaner = Cleaner(names, source_lang, target_lang, max_ratio=max_length_ratio)
-    pairs = stream_corpus(corpus, source_lang, target_lang, split, config=config)
+    stream = stream_corpus(
+        corpus,
+        source_lang,
+        target_lang,
+        split,
+        config=config,
+        source_column=source_column,
+        target_column=target_column,
+        on_bad_row=on_bad_row,
+    )
     announce(f"Cleaning {corpus} into {out}")
     counts = write_cleaned(
-        pairs, cleaner, (source_lang, target_lang), out, held_out=hold_out or 0, seed=seed or 0, rejected=rejected
+        stream.rows(),
+        cleaner,
+        (source_lang, target_lang),
+        out,
+        held_out=hold_out or 0,
+        seed=seed or 0,
+        rejected=rejected,
     )
-    print("\n".join(filter(None, [pairs.summary(), cleaner.summary()])))
+    print("\n".join(filter(None, [stream.summary(), cleaner.summary()])))
     print(f"{out}: {', '.join(f'{count:,} pairs in {name}.jsonl' for name, count in counts.items())}")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ..files import new_folder, replacing
 from .cleaning import Cleaner
+from .corpora import TextRow
 from .splitting import SPLITS, hold_out
 
 
 def write_cleaned(
-    pairs: Iterable[tuple[str, ...]],
+    rows: Iterable[TextRow],
     cleaner: Cleaner,
     languages: tuple[str, str],
     out: str | Path,
@@ -24,13 +25,13 @@ def write_cleaned(
     """Write the pairs that a cleaner leaves into a new folder: `train.jsonl`, and what is held out of it.
 
     Args:
-        pairs: sources and targets; read once.
+        rows: sources and targets, with their places; read once.
         cleaner: what decides.
         languages: names of the two columns.
         out: the folder.
         held_out: pairs for each of `dev.jsonl` and `test.jsonl`, see `hold_out`; 0 for none.
         seed: of the choice.
-        rejected: file for the pairs that are left out, each with its `reason`.
+        rejected: file for the pairs that are left out, each with its `reason` and its `place`.
 
     Returns:
         how many pairs each split has.
@@ -46,13 +47,13 @@ def write_cleaned(
         kept = folder / f"{SPLITS[0]}.jsonl"
         counts: Counter[str] = Counter()
         with kept.open("w", encoding="utf-8") as good:
-            for source, target, reason in cleaner.clean(pairs):
+            for place, source, target, reason in cleaner.clean(rows):
                 row = dict(zip(languages, (source, target), strict=True))
                 if reason is None:
                     counts[SPLITS[0]] += 1
                     print(json.dumps(row, ensure_ascii=False), file=good)
                 elif bad is not None:
-                    print(json.dumps({"reason": reason, **row}, ensure_ascii=False), file=bad)
+                    print(json.dumps({"reason": reason, "place": place, **row}, ensure_ascii=False), file=bad)
         if held_out:
             counts = _split(kept, languages[0], held_out, seed)
         return dict(counts)

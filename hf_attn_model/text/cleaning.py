@@ -15,6 +15,7 @@ import regex
 
 from ..errors import UserError
 from ..languages import HAN, is_same_language, meaning_of
+from .corpora import TextRow
 
 RULES = {
     "entities": "HTML entities are written as the characters they stand for",
@@ -33,8 +34,9 @@ LETTER = regex.compile(r"\p{L}")
 
 
 class Cleaned(NamedTuple):
-    """A pair, and the rule for which it is left out; `None` where it stays."""
+    """A pair, where it stood, and the rule for which it is left out; `None` where it stays."""
 
+    place: str
     source: str
     target: str
     reason: str | None
@@ -80,9 +82,11 @@ class Cleaner:
         }
         self.breaks = {rule: breaks[rule] for rule in RULES if rule in rules and rule in breaks}
 
-    def clean(self, pairs: Iterable[tuple[str, ...]]) -> Iterator[Cleaned]:
-        """Judge each pair, in order."""
-        for source, target in pairs:
+    def clean(self, rows: Iterable[TextRow]) -> Iterator[Cleaned]:
+        """Judge each pair, in order; rows that cannot be used are passed over."""
+        for place, (source, target) in rows:
+            if not source:
+                continue
             if self.repairs and (ENTITY.search(source) or ENTITY.search(target)):
                 repaired = unescape(source), unescape(target)
                 self.counts["entities"] += repaired != (source, target)
@@ -90,7 +94,7 @@ class Cleaner:
             reason = next((rule for rule, is_broken in self.breaks.items() if is_broken(source, target)), None)
             if reason is not None:
                 self.counts[reason] += 1
-            yield Cleaned(source, target, reason)
+            yield Cleaned(place, source, target, reason)
 
     def summary(self) -> str:
         """One line to print, such as "repaired: 3 entities; left out: 12 copies, 5 duplicates"; may be empty."""

@@ -77,6 +77,7 @@ class Corpus:
         one_sided: pairs left out because one side is.
         unreadable: rows left out because they could not be read.
         places: where each pair stands, if every row of the corpus was kept.
+        cleaned: what a `Cleaner` says of them, if one did.
     """
 
     dataset: datasets.Dataset
@@ -85,6 +86,7 @@ class Corpus:
     one_sided: int
     unreadable: int = 0
     places: list[str] | None = None
+    cleaned: str = ""
 
     @property
     def full(self) -> int:
@@ -96,7 +98,8 @@ class Corpus:
         """One line to print, e.g. "113,153 pairs from tatoeba_en-es/train.jsonl.gz; left out: 3 blank"."""
         kind = "pairs" if "target" in self.dataset.column_names else "sentences"
         counts = {"blank": self.blank, "one-sided": self.one_sided, "unreadable": self.unreadable}
-        return _summary(self.full, kind, self.name, counts)
+        said = _summary(self.full, kind, self.name, counts)
+        return f"{said}; {self.cleaned}" if self.cleaned else said
 
 
 def load_corpus(

@@ -7,7 +7,7 @@ process that maps them needs memory for what it looks at, and the system takes t
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,11 +24,14 @@ from datasets.utils import tqdm
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from ..errors import UserError
 from ..files import reading, stamp
 from .cache import Cache, check_unchanged, code_digest
+from .cleaning import Cleaner
 from .corpora import TEXTBOOK, Corpus, Data, hub_fingerprint, load_corpus, record_batches, stream_corpus
 from .fingerprint import PairsDigest, fingerprint, remember_fingerprint
 from .multilingual import encode_sources, encode_targets, whole_sources, whole_targets
+from .splitting import SPLITS, Overlap, hold_out, overlap
 from .tokenizer import as_pretrained, train_tokenizer
 
 ROWS_AT_ONCE = 10_000
@@ -48,26 +51,36 @@ def map_corpus(
     config: str | None = None,
     source_column: str | None = None,
     target_column: str | None = None,
+    rules: Sequence[str] = (),
+    max_ratio: float = 3.0,
     cache: Cache,
 ) -> Corpus:
     """Read sentence pairs once, into the cache. What is in memory, or composed and not read, stays there.
 
-    Arguments, result and errors are those of `load_corpus`; `cache` is where the pairs lie.
+    Arguments, result and errors are those of `load_corpus`. The pairs are cleaned by `rules` and `max_ratio`, see
+    `Cleaner`; `cache` is where they lie.
     """
     columns: dict[str, Any] = {"source_column": source_column, "target_column": target_column}
     if not isinstance(corpus, str) or corpus.startswith(TEXTBOOK):
+        if rules:
+            raise UserError("clean is for corpora that are read from files or the Hub: leave it out")
         return load_corpus(corpus, source_lang, target_lang, split, config=config, **columns)
+    cleaner = Cleaner(rules, source_lang, target_lang, max_ratio=max_ratio)
     stream = stream_corpus(corpus, source_lang, target_lang, split, config=config, streaming=False, **columns)
     with reading(corpus):
         seen = {path: stamp(path) for path in stream.files}
     content = {path.name: cache.digest_of(path) for path in seen} or hub_fingerprint(corpus, config, split)
     key = {"content": content, "languages": [source_lang, target_lang], "code": code_digest(), **columns}
+    if rules:
+        key |= {"rules": sorted(rules), "max_ratio": max_ratio}
 
     def make(folder: Path) -> dict[str, Any]:
         digest = PairsDigest()
 
         def pieces() -> Iterator[pa.RecordBatch]:
-            for batch in record_batches(iter(stream), ["source", "target"]):
+            clean = (row for row in cleaner.clean(stream.rows()) if row.reason is None)
+            pairs = ((row.source, row.target) for row in clean) if rules else iter(stream)
+            for batch in record_batches(pairs, ["source", "target"]):
                 digest.update(pa.Table.from_batches([batch]))
                 yield batch
 
@@ -75,12 +88,61 @@ def map_corpus(
         for path, before in seen.items():
             check_unchanged(path, before)
         counts = stream.tally.counts
-        return {"blank": counts["blank"], "one_sided": counts["one-sided"], "sha256": digest.hexdigest()}
+        return {
+            "blank": counts["blank"],
+            "one_sided": counts["one-sided"],
+            "cleaned": cleaner.summary(),
+            "sha256": digest.hexdigest(),
+        }
 
     folder, known = cache.find_or_make("pairs", key, make)
     pairs = _map(folder)
     remember_fingerprint(pairs, known["sha256"])
-    return Corpus(pairs, stream.name, known["blank"], known["one_sided"])
+    return Corpus(pairs, stream.name, known["blank"], known["one_sided"], cleaned=known["cleaned"])
+
+
+def map_part(corpus: Corpus, split: str, held_out: int, cache: Cache) -> Corpus:
+    """Take the pairs of a split that `hold_out` deals out of a corpus; see there."""
+    pairs = corpus.dataset
+
+    def make(folder: Path) -> dict[str, Any]:
+        digest = PairsDigest()
+        mine = hold_out(texts_of(pairs, "source"), held_out) == SPLITS.index(split)
+
+        def pieces() -> Iterator[pa.RecordBatch]:
+            first = 0
+            for table in pairs.with_format("arrow").iter(ROWS_AT_ONCE):
+                part = table.select(["source", "target"]).filter(pa.array(mine[first : first + len(table)]))
+                first += len(table)
+                digest.update(part)
+                yield from part.to_batches()
+
+        _write(folder / FILE, pieces(), f"Taking {split}", int(mine.sum()))
+        return {"sha256": digest.hexdigest()}
+
+    key = {"pairs": fingerprint(pairs), "held_out": held_out, "split": split, "code": code_digest()}
+    folder, known = cache.find_or_make("parts", key, make)
+    part = _map(folder)
+    remember_fingerprint(part, known["sha256"])
+    return Corpus(part, f"{corpus.name}, {split}", corpus.blank, corpus.one_sided, cleaned=corpus.cleaned)
+
+
+def map_overlap(test: datasets.Dataset, train: datasets.Dataset, cache: Cache) -> Overlap:
+    """Count what of a test set is also in the training set, once; see `overlap`."""
+
+    def make(folder: Path) -> dict[str, Any]:
+        sides = [[texts_of(pairs, side) for side in ("source", "target")] for pairs in (test, train)]
+        return overlap(*sides)._asdict()
+
+    key = {"test": fingerprint(test), "train": fingerprint(train), "code": code_digest()}
+    _, known = cache.find_or_make("overlaps", key, make)
+    return Overlap(**{name: known[name] for name in Overlap._fields})
+
+
+def texts_of(pairs: datasets.Dataset, side: str) -> Iterator[str]:
+    """Go through the texts of a side, piece by piece."""
+    for table in pairs.with_format("arrow").iter(ROWS_AT_ONCE):
+        yield from table[side].to_pylist()
 
 
 def map_tokens(

@@ -42,6 +42,11 @@ def hold_out(sources: Iterable[str], count: int, seed: int = 0) -> np.ndarray:
     return splits
 
 
+def usual_count(pairs: int) -> int:
+    """How many pairs to hold out where nobody says it: a twentieth of all, at most 2,000."""
+    return max(1, min(2000, pairs // 20))
+
+
 class Overlap(NamedTuple):
     """How many pairs of a split also lie in another: as pairs, by their source, by their target."""
 
@@ -50,11 +55,11 @@ class Overlap(NamedTuple):
     targets: int
 
 
-def overlap(test: tuple[Sequence[str], Sequence[str]], train: tuple[Iterable[str], Iterable[str]]) -> Overlap:
+def overlap(test: Sequence[Iterable[str]], train: Sequence[Iterable[str]]) -> Overlap:
     """Count what of a test set is also in the training set.
 
     Args:
-        test, train: sources and targets; those of training are read once, 8 bytes each are held.
+        test, train: sources and targets, read once; 8 bytes of each are held.
     """
     test_sources, test_targets = (_hashes(texts) for texts in test)
     sources, targets = (_hashes(texts) for texts in train)

@@ -7,7 +7,7 @@ import pytest
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.cleaned import write_cleaned
 from hf_attn_model.text.cleaning import Cleaner
-from hf_attn_model.text.corpora import load_corpus
+from hf_attn_model.text.corpora import TextRow, load_corpus
 
 PAIRS = [(f"ball {i % 89}", f"bola {i % 89}") for i in range(101)] + [("Madrid", "Madrid")]
 
@@ -17,7 +17,8 @@ def rows(file):
 
 
 def write(folder, **options):
-    return write_cleaned(iter(PAIRS), Cleaner(["copies", "duplicates"], "en", "es"), ("en", "es"), folder, **options)
+    rows = (TextRow(f"row {number}", pair) for number, pair in enumerate(PAIRS))
+    return write_cleaned(rows, Cleaner(["copies", "duplicates"], "en", "es"), ("en", "es"), folder, **options)
 
 
 def test_what_is_kept_and_what_is_rejected_is_the_corpus(tmp_path):
@@ -27,6 +28,7 @@ def test_what_is_kept_and_what_is_rejected_is_the_corpus(tmp_path):
     assert [(row["en"], row["es"]) for row in kept] == PAIRS[:89]
     assert [row["reason"] for row in bad] == ["duplicates"] * 12 + ["copies"]
     assert [(row["en"], row["es"]) for row in bad] == PAIRS[89:]
+    assert [row["place"] for row in bad] == [f"row {number}" for number in range(89, 102)]
 
 
 def test_splits_are_read_as_a_corpus(tmp_path):

@@ -6,11 +6,16 @@ import pytest
 
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.cleaning import DEFAULT, RULES, Cleaner, unescape
+from hf_attn_model.text.corpora import TextRow
+
+
+def rows_of(pairs):
+    return [TextRow(f"row {number}", pair) for number, pair in enumerate(pairs)]
 
 
 def reasons(pairs, rules=tuple(RULES), languages=("en", "es"), **options):
     cleaner = Cleaner([rule for rule in rules if rule != "languages"], *languages, **options)
-    return [each.reason for each in cleaner.clean(pairs)], cleaner
+    return [each.reason for each in cleaner.clean(rows_of(pairs))], cleaner
 
 
 def test_each_rule_counts_what_it_leaves_out():
@@ -67,7 +72,7 @@ def test_language_of_unknown_script_is_left_alone():
 def test_entities_are_repaired_before_the_rules_judge():
     pairs = [("Tom &amp; Ann", "Tom & Ann"), ("a &amp;quot;b&amp;quot;", "«b»"), ("R&D; x", "AT&T y")]
     cleaner = Cleaner(["entities", "copies"], "en", "es")
-    found = list(cleaner.clean(pairs))
+    found = list(cleaner.clean(rows_of(pairs)))
     assert [each.source for each in found] == ["Tom & Ann", 'a "b"', "R&D; x"]
     assert found[0].reason == "copies"
     assert cleaner.counts["entities"] == 2
@@ -90,7 +95,7 @@ def test_other_languages_are_found_where_cld2_is_sure():
         ("Tom.", "Tom."),
         ("a\x00b", "\ufdd0"),
     ]
-    found = [each.reason for each in Cleaner(["languages"], "eng_Latn", "es-MX").clean(pairs)]
+    found = [each.reason for each in Cleaner(["languages"], "eng_Latn", "es-MX").clean(rows_of(pairs))]
     assert found == [None, "languages", "languages", None, None]
     with pytest.raises(UserError, match="cannot tell zxx: CLD2 does not know it"):
         Cleaner(["languages"], "en", "zxx")

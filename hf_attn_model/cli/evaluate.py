@@ -88,11 +88,11 @@ def evaluate(
     checkpoint = open_checkpoint(model)
     other = open_checkpoint(against) if against and not is_file else None
     from ..files import write_text
-    from ..text.corpora import load_corpus
     from ..text.tally import Tally
     from ..training.comparison import TranslatedCorpus, score_systems, sentence_rows
     from ..training.evaluate import (
         choose_test_set,
+        load_test_set,
         own_test_set,
         references_of,
         save_scores,
@@ -116,20 +116,9 @@ def evaluate(
         )
         for name in names
     ]
-    loaded = [
-        load_corpus(
-            required(chosen.corpus, "--corpus"),
-            chosen.source_lang,
-            chosen.target_lang,
-            chosen.split,
-            config=chosen.config,
-            source_column=chosen.source_column,
-            target_column=chosen.target_column,
-            on_bad_row=on_bad_row,
-            keep_rows=True,
-        )
-        for chosen in sets
-    ]
+    for chosen in sets:
+        required(chosen.corpus, "--corpus")
+    loaded = [load_test_set(recipe, chosen, on_bad_row=on_bad_row) for chosen in sets]
     more = [_lines(file, loaded[0]) for file in references or ()]
     given = _lines(str(against), loaded[0]) if is_file else None
     for each in filter(None, (checkpoint, other)):

@@ -55,6 +55,10 @@ class Recipe:
             evaluation; 0 for none.
         license: of the training data, for the model card.
         init_from: a translator to begin with, by folder, name on the Hub or `textbook`; `null` for fresh weights.
+        clean: rules by which pairs are left out of the training text, see `hf-attn clean`.
+        max_length_ratio: of the rule `ratio`.
+        hold_out: pairs of the training split that are held out for dev, and as many for test, by their sources; with 0
+            dev and test are splits of the corpus. `None`: a twentieth, at most 2,000, of a corpus that is one file.
         add_subwords: entries that its vocabulary gains at most, for characters that it does not know.
         add_tokens: texts that become one token each, such as `>>spa<<`.
         freeze: patterns of the parameters that stay as they are, such as `model.encoder.*`.
@@ -76,6 +80,9 @@ class Recipe:
     train_split: str = "train"
     dev_split: str = "dev"
     test_split: str = "test"
+    clean: list[str] = field(default_factory=list)
+    max_length_ratio: float = 3.0
+    hold_out: int | None = None
     max_length: int = 128
     max_tokens: int = 4096
     label_smoothing: float = 0.1

@@ -279,6 +279,12 @@ def local_path(corpus: str) -> Path | None:
     return path if is_there else None
 
 
+def is_one_split(corpus: str) -> bool:
+    """Tell whether a corpus is a file, or two side by side, which is read as whatever split is asked for."""
+    path = local_path(corpus)
+    return path is not None and not path.is_dir()
+
+
 def whole_path(corpus: str) -> str:
     """Call a corpus on this machine by its whole path, which finds it from any folder; others by their name."""
     path = local_path(corpus)

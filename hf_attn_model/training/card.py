@@ -20,6 +20,7 @@ from .records import CONFIG, EVALUATION, TOKENIZED, check_record, read_record
 CARD = "README.md"
 PICTURE = "attention.png"
 EVALUATION_FILE = "evaluation.json"
+MOST_KNOWN = 0.01  # of the test pairs, that a model may have been trained on, for its scores to be scores
 TEMPLATE = Path(__file__).with_name("card_template.md")
 
 
@@ -51,6 +52,12 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
     manifest = redact(read_manifest(folder))
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
+    leak = None
+    if (
+        evaluation
+        and (known := manifest.get("test_in_train", {}).get("pairs", 0)) > MOST_KNOWN * evaluation["sentences"]
+    ):
+        leak, evaluation = f"{known:,} of the {evaluation['sentences']:,} test pairs", {}
     card = ModelCard.from_template(
         _card_data(recipe, config, evaluation, manifest.get("base")),
         template_path=str(TEMPLATE),
@@ -65,6 +72,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         picture=PICTURE,
         training=_training(manifest) if manifest.get("finished") else None,
         evaluation=evaluation,
+        leak=leak,
     )
     write_text(folder / CARD, str(card))
     return folder / CARD

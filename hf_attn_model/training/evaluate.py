@@ -13,18 +13,25 @@ from ..attention.fitting import fit_sources
 from ..errors import UserError
 from ..files import write_json
 from ..recipes.recipe import Recipe
-from ..text.corpora import Corpus, whole_path
+from ..text.cache import Cache
+from ..text.corpora import Corpus, OnBadRow, load_corpus, whole_path
+from ..text.mapped import map_part
 from ..text.multilingual import decode_targets
+from ..text.splitting import SPLITS
 from ..text.tally import Tally
 from ..text.too_long import OnLong, join_parts
 from ..translation.search import decode, search, translate_to_ids
 from . import provenance
 from .card import EVALUATION_FILE, write_card
+from .examples import load_split
 from .metrics import load_translation_metric
 
 
 class CorpusSplit(NamedTuple):
-    """What to score on, in the words of `load_corpus`; `corpus` is `None` where nothing says it."""
+    """What to score on, in the words of `load_corpus`; `corpus` is `None` where nothing says it.
+
+    With `held_out`, the split is one of those that a training dealt its corpus out into (see `hold_out`).
+    """
 
     corpus: str | None
     config: str | None
@@ -33,12 +40,14 @@ class CorpusSplit(NamedTuple):
     target_lang: str
     source_column: str | None = None
     target_column: str | None = None
+    held_out: int = 0
 
 
 def own_test_set(recipe: Recipe) -> CorpusSplit:
     """Return the test set of a recipe: what is measured there counts as the quality of its model."""
     languages, columns = (recipe.source_lang, recipe.target_lang), (recipe.source_column, recipe.target_column)
-    return CorpusSplit(whole_path(recipe.corpus), recipe.config, recipe.test_split, *languages, *columns)
+    held_out = recipe.hold_out or 0
+    return CorpusSplit(whole_path(recipe.corpus), recipe.config, recipe.test_split, *languages, *columns, held_out)
 
 
 def choose_test_set(
@@ -53,11 +62,42 @@ def choose_test_set(
     target_column: str | None = None,
 ) -> CorpusSplit:
     """Complete what a user asked for: no corpus means that of the recipe, no split the one it tests on, or `test`."""
+    held_out = 0
     if corpus is None and recipe is not None:
+        held_out = recipe.hold_out or 0
         corpus, config, split = recipe.corpus, config or recipe.config, split or recipe.test_split
         source_column, target_column = source_column or recipe.source_column, target_column or recipe.target_column
     name = None if corpus is None else whole_path(corpus)
-    return CorpusSplit(name, config, split or "test", source_lang, target_lang, source_column, target_column)
+    languages, columns = (source_lang, target_lang), (source_column, target_column)
+    return CorpusSplit(name, config, split or "test", *languages, *columns, held_out)
+
+
+def load_test_set(recipe: Recipe | None, chosen: CorpusSplit, *, on_bad_row: OnBadRow = "error") -> Corpus:
+    """Read what to score on, with a pair for every row; or what the training of a recipe has held out.
+
+    Raises:
+        UserError: see `load_corpus`.
+    """
+    if chosen.held_out and recipe is not None:
+        cache, names = (
+            Cache(),
+            dict(zip((recipe.train_split, recipe.dev_split, recipe.test_split), SPLITS, strict=True)),
+        )
+        if chosen.split in names:
+            whole = load_split(recipe, recipe.train_split, cache)
+            return map_part(whole, names[chosen.split], chosen.held_out, cache)
+    assert chosen.corpus is not None
+    return load_corpus(
+        chosen.corpus,
+        chosen.source_lang,
+        chosen.target_lang,
+        chosen.split,
+        config=chosen.config,
+        source_column=chosen.source_column,
+        target_column=chosen.target_column,
+        on_bad_row=on_bad_row,
+        keep_rows=True,
+    )
 
 
 def evaluate(

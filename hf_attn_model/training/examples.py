@@ -1,5 +1,8 @@
 """corpus of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
 
+from contextlib import suppress
+from typing import NamedTuple
+
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -7,30 +10,65 @@ from transformers import PreTrainedTokenizerBase
 from ..errors import UserError, in_words
 from ..recipes.recipe import Recipe
 from ..text.cache import Cache
-from ..text.corpora import Data
-from ..text.mapped import SampledSentences, map_corpus, map_tokenizer, map_tokens
+from ..text.corpora import Corpus, Data, is_one_split
+from ..text.mapped import SampledSentences, map_corpus, map_overlap, map_part, map_tokenizer, map_tokens
 from ..text.resegmented import ResegmentedPairs
+from ..text.splitting import SPLITS, Overlap, usual_count
 
 LEARNT_FROM = 250_000  # pairs, at most, that a vocabulary is learnt from
 
 
-def load_pairs(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> tuple[Dataset, Dataset]:
-    """Read the training and dev pairs, of the recipe or of data in memory; say what was read and what left out."""
-    pairs = []
-    for split in (recipe.train_split, recipe.dev_split):
-        corpus = map_corpus(
-            recipe.corpus if data is None else data,
-            recipe.source_lang,
-            recipe.target_lang,
-            split,
-            config=recipe.config,
-            source_column=recipe.source_column,
-            target_column=recipe.target_column,
-            cache=cache or Cache(),
-        )
-        PartialState().print(corpus.summary())
-        pairs.append(corpus.dataset)
-    return pairs[0], pairs[1]
+class Pairs(NamedTuple):
+    """The pairs of a training.
+
+    Attributes:
+        train, dev: texts `source` and `target`.
+        held_out: how many were held out of the training split for each of dev and test; 0: they are splits of their own.
+        overlap: how much of the test set is in the training set; `None` where there is no test set to be read.
+    """
+
+    train: Dataset
+    dev: Dataset
+    held_out: int
+    overlap: Overlap | None
+
+
+def load_pairs(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> Pairs:
+    """Read the pairs of the recipe, or of data in memory; say what was read and what left out."""
+    cache, say = cache or Cache(), PartialState().print
+    whole = load_split(recipe, recipe.train_split, cache, data)
+    held_out = recipe.hold_out or 0
+    if recipe.hold_out is None and data is None and is_one_split(recipe.corpus):
+        held_out = usual_count(len(whole.dataset))
+        say(f"{recipe.corpus} has one split: {held_out:,} pairs are held out for dev, and as many for test (hold_out)")
+    if held_out:
+        parts = [map_part(whole, split, held_out, cache) for split in SPLITS]
+    else:
+        parts = [whole, load_split(recipe, recipe.dev_split, cache, data)]
+        with suppress(UserError):  # a test set may come later
+            parts.append(load_split(recipe, recipe.test_split, cache, data))
+    for corpus in parts[:2]:
+        say(corpus.summary())
+    found = map_overlap(parts[2].dataset, parts[0].dataset, cache) if len(parts) > 2 else None
+    if found and found.pairs:
+        say(f"{found.pairs:,} of {len(parts[2].dataset):,} test pairs are also in the training set")
+    return Pairs(parts[0].dataset, parts[1].dataset, held_out, found)
+
+
+def load_split(recipe: Recipe, split: str, cache: Cache, data: Data | None = None) -> Corpus:
+    """Read a split as the recipe says; rules of cleaning are for the training split alone."""
+    return map_corpus(
+        recipe.corpus if data is None else data,
+        recipe.source_lang,
+        recipe.target_lang,
+        split,
+        config=recipe.config,
+        source_column=recipe.source_column,
+        target_column=recipe.target_column,
+        rules=recipe.clean if split == recipe.train_split else (),
+        max_ratio=recipe.max_length_ratio,
+        cache=cache,
+    )
 
 
 def sentences_of(pairs: Dataset) -> SampledSentences:

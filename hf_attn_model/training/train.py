@@ -1,6 +1,7 @@
 """recipe -> pairs -> tokenizer -> model -> Trainer -> the best checkpoint, in one folder."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def train(
     with locked(out) if is_first else nullcontext():
         if is_first:
             _check_folder(recipe, out, resume)
+        recipe = replace(recipe, hold_out=_hold_out(recipe, out, resume))
         checkpoint = newest_checkpoint(out) if resume else None
         begun = None if checkpoint is None else processes_of(checkpoint)
         if is_distributed():
@@ -109,7 +111,8 @@ def _train(
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs = load_pairs(recipe, cache, data)
+    train_pairs, dev_pairs, held_out, overlap = load_pairs(recipe, cache, data)
+    recipe = replace(recipe, hold_out=held_out)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
     model, tokenizer = _begin(recipe, base, train_pairs, checkpoint, cache)
     processes.print(
@@ -158,6 +161,7 @@ def _train(
         chosen,
         described,
         layout=layout,
+        overlap=overlap,
         learnt_from=min(len(train_pairs), LEARNT_FROM) if learns else None,
     )
     trainer.add_callback(manifest)
@@ -204,12 +208,20 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
     if earlier is None:
         raise UserError(f"there is no training to resume in {out}")
     earlier_settings, settings = _settings(located(earlier)), _settings(recipe)
+    if recipe.hold_out is None:  # as it began
+        del earlier_settings["hold_out"], settings["hold_out"]
     for name in {**earlier_settings, **settings}:
         before, now = earlier_settings.get(name), settings.get(name)
         are_numbers = isinstance(before, int | float) and isinstance(now, int | float)
         if before != now and not (name in LENGTHS and are_numbers and now > before):  # type: ignore[operator]
             hint = f"; {' and '.join(LENGTHS)} may grow" if name in LENGTHS else ""
             raise UserError(f"{out} was begun with {name}={before}, not {now}: resume with the same values{hint}")
+
+
+def _hold_out(recipe: Recipe, out: Path, resume: bool) -> int | None:
+    """Hold out as many pairs as when the training began; none in one of a version that held out none."""
+    earlier = recipe_of(out) if resume and newest_checkpoint(out) is not None else None
+    return recipe.hold_out if earlier is None else earlier.hold_out or 0
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from ...checkpoint.digests import FIELD, MANIFEST_FILE, file_digests
 from ...files import write_json
 from ...secrets import redact
+from ...text.splitting import Overlap
 from .. import provenance
 from ..launch import Layout
 from ..provenance import fingerprint
@@ -43,6 +44,7 @@ class Manifest(TrainerCallback):
         backend: what it computes with, in words, if that was chosen for the machine.
         base: what is known of the translator that the training begins with, if it does.
         layout: the processes that share the tokens of a step, if the training has started them itself.
+        overlap: how much of the test set is in the training set, if there is a test set.
         learnt_from: how many of the pairs of `train` a vocabulary was learnt from, if one was.
     """
 
@@ -56,12 +58,14 @@ class Manifest(TrainerCallback):
         base: dict[str, Any] | None = None,
         layout: Layout | None = None,
         learnt_from: int | None = None,
+        overlap: Overlap | None = None,
     ):
         self.folder = Path(folder)
         self.tokens_seen = tokens_seen
         self.backend = backend
         self.base = base
         self.layout = layout
+        self.overlap = overlap
         self.data = {name: {"pairs": len(pairs), "sha256": fingerprint(pairs)} for name, pairs in splits.items()}
         earlier = read_manifest(checkpoint) if checkpoint else {"sessions": [], VOCABULARY: learnt_from}
         self.earlier = earlier["sessions"]
@@ -81,6 +85,7 @@ class Manifest(TrainerCallback):
             "seed": args.seed,
             **({"base": self.base} if self.base else {}),
             "data": self.data,
+            **({"test_in_train": self.overlap._asdict()} if self.overlap else {}),
             **({"processes": self.layout.processes} if self.layout else {}),
             **({VOCABULARY: self.learnt_from} if self.learnt_from else {}),
             "parameters": model.num_parameters(),

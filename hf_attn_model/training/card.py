@@ -52,11 +52,8 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
     manifest = redact(read_manifest(folder))
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
-    leak = None
-    if (
-        evaluation
-        and (known := manifest.get("test_in_train", {}).get("pairs", 0)) > MOST_KNOWN * evaluation["sentences"]
-    ):
+    known, leak = manifest.get("test_in_train", {}).get("pairs", 0), None
+    if evaluation and known > MOST_KNOWN * evaluation["sentences"]:
         leak, evaluation = f"{known:,} of the {evaluation['sentences']:,} test pairs", {}
     card = ModelCard.from_template(
         _card_data(recipe, config, evaluation, manifest.get("base")),

@@ -79,13 +79,11 @@ def load_test_set(recipe: Recipe | None, chosen: CorpusSplit, *, on_bad_row: OnB
         UserError: see `load_corpus`.
     """
     if chosen.held_out and recipe is not None:
-        cache, names = (
-            Cache(),
-            dict(zip((recipe.train_split, recipe.dev_split, recipe.test_split), SPLITS, strict=True)),
-        )
-        if chosen.split in names:
+        own = (recipe.train_split, recipe.dev_split, recipe.test_split)
+        if chosen.split in own:
+            cache = Cache()
             whole = load_split(recipe, recipe.train_split, cache)
-            return map_part(whole, names[chosen.split], chosen.held_out, cache)
+            return map_part(whole, SPLITS[own.index(chosen.split)], chosen.held_out, cache)
     assert chosen.corpus is not None
     return load_corpus(
         chosen.corpus,

@@ -23,7 +23,7 @@ class Pairs(NamedTuple):
 
     Attributes:
         train, dev: texts `source` and `target`.
-        held_out: how many were held out of the training split for each of dev and test; 0: they are splits of their own.
+        held_out: how many were held out of the training split for each of dev and test; 0: they are splits themselves.
         overlap: how much of the test set is in the training set; `None` where there is no test set to be read.
     """
 

@@ -18,6 +18,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "num_beams": (1, MOST_BEAMS),
     "watch_attention": (0, 10**5),
     "add_subwords": (0, 10**6),
+    "hold_out": (0, 10**9),
+    "max_length_ratio": (1, 10**6),
 }
 TRAINING_RANGES: dict[str, tuple[float, float]] = {
     "max_steps": (-1, 10**9),

@@ -51,7 +51,7 @@ def map_corpus(
     files = files_of(corpus, split)
     with reading(corpus):
         seen = {path: stamp(path) for path in files}
-    content = {path.name: cache.digest_of(path) for path in files} or hub_fingerprint(corpus, config, split)
+    content = {ascii(path.name): cache.digest_of(path) for path in files} or hub_fingerprint(corpus, config, split)
     key = {"content": content, "languages": [source_lang, target_lang], "code": code_digest()}
 
     def make(folder: Path) -> dict[str, Any]:

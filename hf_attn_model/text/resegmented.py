@@ -60,10 +60,11 @@ class ResegmentedPairs(Dataset[dict[str, list[int]]]):
         self._bpe = BPEDropout(tokenizer)
 
         words, ends = array("i"), array("q", [0])
-        for pair in zip(pairs["source"], pairs["target"], strict=True):
-            for text in pair:
-                words.extend(self._bpe.read(text))
-                ends.append(len(words))
+        for table in pairs.with_format("arrow").iter(PAIRS_AT_ONCE):
+            for pair in zip(*(table[side].to_pylist() for side in ("source", "target")), strict=True):
+                for text in pair:
+                    words.extend(self._bpe.read(text))
+                    ends.append(len(words))
         self._words = np.array(words)
         # (pairs, 3): where in `_words` the source begins, the target begins, and the target ends
         self._bounds = np.stack([ends[0:-1:2], ends[1::2], ends[2::2]], axis=1)

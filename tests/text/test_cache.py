@@ -159,7 +159,7 @@ def test_of_two_processes_one_makes_it_and_the_other_waits(cache, make, monkeypa
     monkeypatch.setattr(locks, "PATIENCE", 0.0)
     with ThreadPoolExecutor() as threads, begun(make_slowly, cache) as first:
         waits = threads.submit(cache.find_or_make, "kind", KEY, make)
-        while not caplog.messages:
+        while not caplog.messages and not waits.done():
             time.sleep(0.01)
         assert entries(cache.folder / "kind") == []
     folder, known = waits.result()

@@ -13,7 +13,7 @@ from .processes import host_name, is_alive, remove_leftovers, start_of, unfinish
 from .reading import reason
 
 LOCK = ".lock"  # in a folder that a process writes to, or after the name of one that it makes
-PAUSE = 0.1  # seconds between two looks at a lock that is waited for
+PAUSE, PATIENCE = 0.1, 10.0  # seconds between two looks at a lock that is waited for, and until that is said
 
 logger = logging.getLogger(__name__)
 
@@ -66,14 +66,14 @@ def holding(lock: Path, what: str | os.PathLike) -> Iterator[None]:
 def waiting(lock: Path, what: str | os.PathLike) -> Iterator[None]:
     """Hold what stands behind a lock as soon as nobody else does, however long that takes; else see `holding`."""
     with ExitStack() as held:
-        is_said = False
+        is_said, begin = False, time.monotonic()
         while True:
             try:
                 held.enter_context(holding(lock, what))
                 break
             except Held as error:
-                if not is_said:
-                    logger.info("waiting: %s", error)
+                if not is_said and time.monotonic() - begin >= PATIENCE:
+                    logger.warning("waiting: %s", error)
                     is_said = True
                 time.sleep(PAUSE)
         yield

@@ -97,7 +97,7 @@ class Cache:
             sha256 = digest(file)[1]
         check_unchanged(path, seen)
         if is_settled(seen):
-            write_json(record, {"path": str(path), "stamp": seen, "sha256": sha256})
+            write_json(record, {"path": ascii(str(path)), "stamp": seen, "sha256": sha256})
         return sha256
 
 

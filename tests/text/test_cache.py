@@ -12,7 +12,7 @@ import pytest
 from forks import begun, largest_file
 
 from hf_attn_model.errors import UserError
-from hf_attn_model.files import LOCK, is_scratch, stamps
+from hf_attn_model.files import LOCK, is_scratch, locks, stamps
 from hf_attn_model.text import cache as module
 from hf_attn_model.text.cache import ADVICE, FACTS, STAMPS, Cache
 
@@ -155,11 +155,11 @@ def make_slowly(cache, wait):
     cache.find_or_make("kind", KEY, make)
 
 
-def test_of_two_processes_one_makes_it_and_the_other_waits(cache, make, caplog):
-    caplog.set_level("INFO")
+def test_of_two_processes_one_makes_it_and_the_other_waits(cache, make, monkeypatch, caplog):
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
     with ThreadPoolExecutor() as threads, begun(make_slowly, cache) as first:
         waits = threads.submit(cache.find_or_make, "kind", KEY, make)
-        while not caplog.messages:
+        while not caplog.messages and not waits.done():
             time.sleep(0.01)
         assert entries(cache.folder / "kind") == []
     folder, known = waits.result()

@@ -8,6 +8,7 @@ files.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import datasets
 import pyarrow as pa
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub.utils import httpx
 
 from ..errors import UserError
 from ..files import reading
@@ -30,6 +34,7 @@ from .readers.tatoeba import linked_files, linked_rows
 from .tally import Tally
 
 TEXTBOOK = "textbook:"
+SECONDS_TO_ANSWER = 3.0  # of the Hub
 ROWS_AT_ONCE = 10_000
 LEFT_OUT = ("blank", "one-sided", "unreadable")  # why a row is
 IN_MEMORY = (datasets.Dataset, datasets.IterableDataset)
@@ -380,12 +385,36 @@ def _hub_rows(corpus: str, config: str | None, split: str, *, streaming: bool) -
 
 def _hub_data(corpus: str, config: str | None, split: str, *, streaming: bool) -> Any:
     try:
-        return datasets.load_dataset(corpus, config, split=split, streaming=streaming)
-    except ConnectionError as error:
-        raise UserError(f"{corpus}: no such file here, and the Hub cannot be reached ({error})") from None
+        with _offline() if _is_out_of_reach(corpus) else nullcontext():
+            return datasets.load_dataset(corpus, config, split=split, streaming=streaming)
+    except ConnectionError:
+        why = "no such file here, and the Hub cannot be reached: check the name and the connection"
+        raise UserError(f"{corpus}: {why}") from None
     except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{corpus}: cannot be loaded from the Hub: {reason}") from None
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let libraries do with what is on this machine, as under HF_HUB_OFFLINE."""
+    before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+
+
+def _is_out_of_reach(corpus: str) -> bool:
+    """Tell within seconds whether the Hub does not answer: `datasets` would ask again and again for half a minute."""
+    try:
+        get_hf_file_metadata(hf_hub_url(corpus, "README.md", repo_type="dataset"), timeout=SECONDS_TO_ANSWER)
+    except (OfflineModeIsEnabled, HfHubHTTPError, HFValidationError):  # which `datasets` puts into words at once
+        return False
+    except (OSError, httpx.TransportError):
+        return True
+    return False
 
 
 def _summary(full: int, kind: str, name: str, counts: dict[str, int]) -> str:

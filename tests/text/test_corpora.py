@@ -9,8 +9,11 @@ from pathlib import Path
 
 import datasets
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import httpx
 
 from hf_attn_model.errors import UserError
+from hf_attn_model.text import corpora
 from hf_attn_model.text.corpora import load_corpus, stream_corpus
 from hf_attn_model.textbook import dataset, load_textbook
 
@@ -243,6 +246,26 @@ def test_what_the_hub_refuses_is_one_line(monkeypatch, problem, message):
     with pytest.raises(UserError, match=message) as caught:
         load_corpus("a/b", "en", "es")
     assert "\n" not in str(caught.value)
+
+
+def test_hub_that_does_not_answer_is_asked_once(monkeypatch):
+    def get_hf_file_metadata(*args, **kwargs):
+        asked.append(kwargs)
+        raise httpx.ConnectError("Name or service not known")
+
+    def load_dataset(*args, **kwargs):
+        assert constants.HF_HUB_OFFLINE
+        assert datasets.config.HF_HUB_OFFLINE
+        raise ConnectionError
+
+    asked = []
+    monkeypatch.setattr(corpora, "get_hf_file_metadata", get_hf_file_metadata)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(UserError, match="a/b: no such file here, and the Hub cannot be reached: check the name"):
+        load_corpus("a/b", "en", "es")
+    assert len(asked) == 1
+    assert not constants.HF_HUB_OFFLINE
 
 
 @pytest.mark.hub

@@ -45,8 +45,8 @@ def translator(translator_folder, tmp_path):
 
 @pytest.fixture(scope="session")
 def gold(corpus, tmp_path_factory):
-    """The test split of the counting corpus, whose words stand in the opposite order."""
-    rows = [json.loads(line) for line in (corpus / "test.jsonl").read_text("utf-8").splitlines()]
+    """The dev split of the counting corpus, whose words stand in the opposite order."""
+    rows = [json.loads(line) for line in (corpus / "dev.jsonl").read_text("utf-8").splitlines()]
     gold = [
         {"source": row["en"].split(), "target": row["de"].split(), "sure": [[0, 2], [1, 1], [2, 0]]} for row in rows
     ]

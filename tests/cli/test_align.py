@@ -39,7 +39,7 @@ def heads(hf_attn):
 def maps(translator_folder, corpus, tmp_path_factory):
     """An export, which nothing changes."""
     folder = tmp_path_factory.mktemp("exports") / "maps"
-    typed = ["export", translator_folder, "--data", corpus / "test.jsonl", "--out", folder, "--forced"]
+    typed = ["export", translator_folder, "--data", corpus / "dev.jsonl", "--out", folder, "--forced"]
     assert main([str(word) for word in typed]) == 0
     return folder
 
@@ -52,11 +52,11 @@ def links_by_hand(folder, data, config):
 
 def test_two_commands_lead_from_a_model_to_pharaoh(translator, corpus, tmp_path, align):
     """What the export knows and what the model says are the same links."""
-    test = corpus / "test.jsonl"
+    test = corpus / "dev.jsonl"
     assert main(["export", str(translator), "--data", str(test), "--out", str(tmp_path / "maps"), "--forced"]) == 0
     said, _ = align(tmp_path / "maps", "--out", tmp_path / "links.pharaoh")
     assert "all heads, unshifted, weights, grow-diag-final-and (the default; hf-attn heads finds better ones)" in said
-    assert "links of 7 sentences" in said
+    assert "links of 12 sentences" in said
     expected = links_by_hand(translator, test, AlignmentConfig())
     assert list(read_links(tmp_path / "links.pharaoh")) == expected
     align(translator, "--data", test, "--out", tmp_path / "links.jsonl")
@@ -76,7 +76,7 @@ def test_two_commands_lead_from_a_model_to_pharaoh(translator, corpus, tmp_path,
     ],
 )
 def test_what_is_typed_is_read_in_old_spellings_too(translator_folder, corpus, tmp_path, align, typed, shift, notices):
-    test = corpus / "test.jsonl"
+    test = corpus / "dev.jsonl"
     typed = ["--heads", "1:0,0", "--norms", "--rule", "threshold", *typed]
     _, error = align(translator_folder, "--data", test, "--out", tmp_path / "links.pharaoh", *typed)
     config = AlignmentConfig(((1, 0), (0, None)), shift, "norms", "threshold", 0.4)
@@ -94,7 +94,7 @@ def test_heads_are_chosen_on_gold_and_used(translator, gold, tmp_path, heads, al
     assert {"role", "aer", "shift"} <= saved["profiles"][0].keys()
     config = Checkpoint(translator).alignment
     assert f"chosen on dev: {config}" in said
-    assert saved["dev"]["sentences"] == saved["test"]["sentences"] == 7
+    assert saved["dev"]["sentences"] == saved["test"]["sentences"] == 12
     assert saved["dev"]["gold"] == str(gold)
     assert saved["dev"]["aer"] <= 0.5  # it has learned to count backwards
     assert imread(tmp_path / "heads.png").ndim == 3
@@ -129,7 +129,7 @@ def test_gold_links_can_be_turned_round(translator, gold, tmp_path, heads):
 
 def test_two_directions_are_united(translator, corpus, tmp_path, align, refused):
     """The model of the other direction is the same one, whatever it makes of German; models and exports agree."""
-    test, turned = corpus / "test.jsonl", tmp_path / "turned.jsonl"
+    test, turned = corpus / "dev.jsonl", tmp_path / "turned.jsonl"
     pairs = read_pairs(str(test), "en", "de", "test")
     rows = [{"en": pair.target, "de": pair.source} for pair in pairs]
     turned.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

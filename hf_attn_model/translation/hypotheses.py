@@ -135,7 +135,9 @@ def given_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prefix
     words = [number for number in tokenizer(text_target=prefix)["input_ids"] if number not in special]
     given = [generation.bos_token_id if start is None else start, *([] if mark is None else [mark]), *words]
     if len(given) >= most_positions(model):
-        raise UserError(f"the prefix has {len(words)} tokens, too many for a model of {most_positions(model)} positions")
+        raise UserError(
+            f"the prefix has {len(words)} tokens, too many for a model of {most_positions(model)} positions"
+        )
     return given
 
 

@@ -38,7 +38,9 @@ class NextToken(LogitsProcessor):
         self._warpers, self._noise = LogitsProcessorList(), []
         if (sampling := settings.sampling) is None:
             return
-        self._noise = [_generator((sampling.seed, *number, i)) for number in numbers for i in range(settings.hypotheses)]
+        self._noise = [
+            _generator((sampling.seed, *number, i)) for number in numbers for i in range(settings.hypotheses)
+        ]
         if sampling.temperature != 1:
             self._warpers.append(TemperatureLogitsWarper(sampling.temperature))
         if sampling.top_k is not None:

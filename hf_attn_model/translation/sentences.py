@@ -21,9 +21,7 @@ def sentence_splitter(language: str | None) -> Callable[[str], list[str]]:
     try:
         from sentencex import segment
     except ImportError:
-        raise UserError(
-            f"splitting into sentences needs sentencex: pip install 'hf-attn-model[{EXTRA}]'"
-        ) from None
+        raise UserError(f"splitting into sentences needs sentencex: pip install 'hf-attn-model[{EXTRA}]'") from None
     meaning = meaning_of(language) if language else None
     code = meaning.macrolanguage if meaning else "en"
     return lambda text: [sentence.strip() for sentence in segment(code, text) if sentence.strip()]

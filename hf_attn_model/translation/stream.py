@@ -7,7 +7,7 @@ the oldest one and those of like length. The window is small at first, so that t
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -76,11 +76,12 @@ class TranslatedRow:
 def translate_stream(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Iterable[str],
+    rows: Iterable[str | UserError],
     settings: SearchSettings | None = None,
     *,
     split: Callable[[str], list[str]] | None = None,
     on_long: OnLong | None = None,
+    on_bad_row: Literal["skip", "error"] = "error",
     tally: Tally | None = None,
     name: Callable[[int], str] = "row {}".format,
     batch_tokens: int = BATCH_TOKENS,
@@ -93,12 +94,13 @@ def translate_stream(
 
     Args:
         model, tokenizer: see `search`.
-        rows: texts, read as far ahead as the window is large.
+        rows: texts, read as far ahead as the window is large; an error in the place of one that cannot be read.
         settings: how to search.
         split: cuts a row into sentences; see `sentence_splitter`.
         on_long: what becomes of a text with more tokens than the model has positions, see `LengthLimit`: "split", but
             "truncate" where a row has to be translated as one, with `n_best` or `prefix`.
-        tally: counts such texts.
+        on_bad_row: whether such an error is raised, or the row is left out.
+        tally: counts texts that are too long, and rows that cannot be read.
         name: what messages call a row by its number.
         batch_tokens: the most source tokens of a batch, padding included, each counted for every beam or sample.
         first_window: rows that are read before the first ones are translated.
@@ -117,14 +119,23 @@ def translate_stream(
         lambda text: len(encode_source(tokenizer, text)), most, on_long or ("truncate" if is_whole else "split")
     )
     search = _Search(model, tokenizer, settings, name, batch_tokens)
-    return _stream(rows, search, _Cutter(split, limit, Tally() if tally is None else tally, name), first_window)
+    return _stream(
+        rows,
+        search,
+        _Cutter(split, limit, on_bad_row == "skip", Tally() if tally is None else tally, name),
+        first_window,
+    )
 
 
-def _stream(rows: Iterable[str], search: "_Search", cutter: "_Cutter", window: int) -> Iterator[TranslatedRow]:
+def _stream(
+    rows: Iterable[str | UserError], search: "_Search", cutter: "_Cutter", window: int
+) -> Iterator[TranslatedRow]:
     unread, held = enumerate(rows), deque[_Held]()
     while True:
         while len(held) < window and (row := next(unread, None)) is not None:
-            held.append(search.hold(_Held(*row, [Part(text, []) for text in cutter.cut(*row)])))
+            number, text = row
+            parts = [Part(part, []) for part in cutter.cut(number, text)]
+            held.append(search.hold(_Held(number, text if isinstance(text, str) else "", parts)))
         if not held:
             return
         if not held[0].is_done:
@@ -153,11 +164,17 @@ class _Cutter:
 
     split: Callable[[str], list[str]] | None
     limit: LengthLimit
+    skips: bool
     tally: Tally
     name: Callable[[int], str]
 
-    def cut(self, number: int, text: str) -> list[str]:
+    def cut(self, number: int, text: str | UserError) -> list[str]:
         """List the parts of a row: none where nothing is to be translated."""
+        if isinstance(text, UserError):
+            if not self.skips:
+                raise text
+            self.tally.add("unreadable", self.name(number))
+            return []
         check_texts([text], [self.name(number)])
         if not text.strip():
             return []

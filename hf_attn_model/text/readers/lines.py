@@ -24,13 +24,13 @@ def decode_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]
     Raises:
         UserError: a line is not UTF-8.
     """
-    return _or_raise(_decoded(lines, name))
+    return _or_raise(try_decode(lines, name))
 
 
 def try_lines(path: Path) -> Iterator[tuple[str, str | UserError]]:
     """What `read_lines` gives, with the error in place of a line that is not UTF-8."""
     with opened(path) as file:
-        yield from _decoded(file, str(path))
+        yield from try_decode(file, str(path))
 
 
 def count_lines(path: Path) -> int:
@@ -50,7 +50,8 @@ def _or_raise(lines: Iterable[tuple[str, str | UserError]]) -> Iterator[tuple[st
         yield where, line
 
 
-def _decoded(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str | UserError]]:
+def try_decode(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str | UserError]]:
+    """What `decode_lines` gives, with the error in place of a line that is not UTF-8."""
     for number, line in enumerate(lines, start=1):
         where = f"{name}, line {number}"
         try:

@@ -24,7 +24,7 @@ class NonFiniteLogits(ValueError):
 
 
 def longest_translation(source_length: int, *bounds: int | None, ratio: float = 2) -> int:
-    """Bound the tokens of a translation, start mark included: `ratio` times its source's, plus ten; and other bounds."""
+    """Bound the tokens of a translation, start mark included: `ratio` times its source's plus ten, and other bounds."""
     return min(bound for bound in (int(ratio * source_length) + 11, *bounds) if bound is not None)
 
 

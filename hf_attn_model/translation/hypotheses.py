@@ -91,10 +91,7 @@ def search_batch(
     if settings.with_scores:
         searched = lengths - max(len(given) - 1, 0)
         divisor = searched.clamp(min=1).double() ** length_penalty(model, settings)  # (R)
-        if settings.has_beams:
-            summed = outputs.sequences_scores.cpu().double() * divisor
-        else:
-            summed = next_token.sums(searched)
+        summed = outputs.sequences_scores.cpu().double() * divisor if settings.has_beams else next_token.sums(searched)
         found = [
             replace(translation, log_probability=one, score=score)
             for translation, one, score in zip(found, summed.tolist(), (summed / divisor).tolist(), strict=True)

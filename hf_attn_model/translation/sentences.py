@@ -1,4 +1,4 @@
-"""A line of several sentences -> the sentences, by Wikimedia's sentencex, which knows the abbreviations of each language."""
+"""A line of several sentences -> each of them, by Wikimedia's sentencex, which knows the abbreviations of languages."""
 
 from collections.abc import Callable
 

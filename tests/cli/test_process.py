@@ -87,7 +87,7 @@ def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     for translate in (stubborn, deaf):
-        monkeypatch.setattr("hf_attn_model.translation.search.translate", translate)
+        monkeypatch.setattr("hf_attn_model.translation.translate_stream", translate)
         assert main(["translate", str(translator_folder), "one"]) == 130
         assert capsys.readouterr().err == "hf-attn: interrupted\n"
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

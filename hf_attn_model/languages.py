@@ -92,6 +92,19 @@ def find_code(typed: str, codes: Iterable[str]) -> str | None:
     return None
 
 
+def find_column(typed: str, names: Iterable[str]) -> str | None:
+    """Find the column of a language: called by a code that means the same (see `find_code`), or by its English name."""
+    names = list(names)
+    if (found := find_code(typed, names)) is not None:
+        return found
+    if (meaning := meaning_of(typed)) is None:
+        return None
+    codes = (meaning.tag.split("-")[0], meaning.language, meaning.macrolanguage)
+    meant = {name.casefold() for code in codes for name in _names().get(code, ())}
+    named = [name for name in names if name.strip().casefold() in meant]
+    return named[0] if len(named) == 1 else None
+
+
 def choose_code(typed: str, codes: Iterable[str], option: str, whose: str) -> str:
     """Find what `find_code` finds.
 
@@ -156,12 +169,12 @@ def language_of_bleu(code: str) -> str:
 
 def _language_name(code: str) -> str:
     meaning = meaning_of(code)
-    return code if meaning is None else _names().get(meaning.language, code)
+    return code if meaning is None else _names().get(meaning.language, [code])[0]
 
 
 @cache
-def _names() -> dict[str, str]:
-    """English names of languages by their shortest codes, as IANA registers them."""
+def _names() -> dict[str, list[str]]:
+    """English names of languages by their shortest codes, as IANA registers them; the usual one first."""
     from langcodes.registry_parser import parse_registry
 
-    return {entry["Subtag"]: entry["Description"][0] for entry in parse_registry() if entry.get("Type") == "language"}
+    return {entry["Subtag"]: entry["Description"] for entry in parse_registry() if entry.get("Type") == "language"}

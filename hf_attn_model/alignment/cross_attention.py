@@ -13,7 +13,7 @@ Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their wor
 D d_model.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -155,25 +155,36 @@ def read_cross_attention(
             tokenizer, [pair.target for pair in batch], is_target=True, words=given_words(batch, "target")
         )
         names = [str(done + i) for i in range(len(batch))]
-        forward = teacher_forced_pass(
-            model,
-            sources,
-            targets,
-            names=names,
-            places=["cross"],
-            keep=("query", "key", "value") if projections else ("query", "key"),
-        )
-        weights = forward.weights("cross").cpu().numpy()  # (B,L,H,T,S)
-        for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
-            products = None
-            if projections:
-                values = [forward[i].cross[layer].value for layer in projections]
-                products = [
-                    head_products(value, projection).cpu().numpy()
-                    for value, projection in zip(values, projections.values(), strict=True)
-                ]
-            yield _cross_attention(names[i], weights[i], products, source, target)
+        yield from attend_batch(model, sources, targets, names, projections)
         done += len(batch)
+
+
+def attend_batch(
+    model: PreTrainedModel,
+    sources: Sequence[TokenizedText],
+    targets: Sequence[TokenizedText],
+    names: Sequence[str],
+    projections: Mapping[int, torch.Tensor] | None = None,
+) -> Iterator[CrossAttention]:
+    """Read the cross-attention of one batch of pairs; `projections` of `output_projections` are for norms."""
+    forward = teacher_forced_pass(
+        model,
+        sources,
+        targets,
+        names=names,
+        places=["cross"],
+        keep=("query", "key", "value") if projections else ("query", "key"),
+    )
+    weights = forward.weights("cross").cpu().numpy()  # (B,L,H,T,S)
+    for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        products = None
+        if projections:
+            values = [forward[i].cross[layer].value for layer in projections]
+            products = [
+                head_products(value, projection).cpu().numpy()
+                for value, projection in zip(values, projections.values(), strict=True)
+            ]
+        yield _cross_attention(names[i], weights[i], products, source, target)
 
 
 def _cross_attention(

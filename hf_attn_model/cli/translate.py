@@ -1,10 +1,10 @@
 """`hf-attn translate` and `export`: sentences go through a translator, line for line."""
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,14 +21,40 @@ from .options import (
     SourceLang,
     SpecialName,
     TargetLang,
+    at_least_one,
     check_beams,
+    check_new_file,
     language,
     numbers,
+    refuse,
     set_languages,
+)
+from .search_options import (
+    NO_PENALTY,
+    LengthPenalty,
+    MaxLengthRatio,
+    Mbr,
+    NBest,
+    NoRepeat,
+    OnBadRowName,
+    OnLongName,
+    Prefix,
+    Sample,
+    Scores,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+    check_search,
+    settings_of,
 )
 from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
 
-TRANSLATE_AT_ONCE = 2048  # lines held before their translations are printed
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..translation import TranslatedRow
+
+LINKED_AT_ONCE = 32
 
 
 def translate(
@@ -40,36 +66,136 @@ def translate(
     source_lang: FromLang = None,
     target_lang: IntoLang = None,
     num_beams: NumBeams = None,
+    n_best: NBest = None,
+    scores: Scores = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="write columns: line, source, translation and more")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="write a JSON object for each line")] = False,
+    alignments: Annotated[
+        str | None, typer.Option(metavar="FILE", help="write which words go together, in Pharaoh's form, line for line")
+    ] = None,
+    sentence_split: Annotated[
+        bool, typer.Option("--sentence-split", help="a line holds several sentences: translate each by itself")
+    ] = False,
+    on_long: Annotated[
+        OnLongName | None,
+        typer.Option(help="what becomes of a line that is too long; default: split, or truncate if it must stay whole"),
+    ] = None,
+    on_bad_row: Annotated[OnBadRowName, typer.Option(help="what becomes of a line that is not UTF-8")] = "skip",
+    length_penalty: LengthPenalty = None,
+    no_repeat_ngram_size: NoRepeat = None,
+    max_length_ratio: MaxLengthRatio = None,
+    prefix: Prefix = None,
+    sample: Sample = False,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    mbr: Mbr = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="source tokens times beams that are translated together")
+    ] = None,
 ) -> None:
     """Translate an argument, a file or standard input, line for line."""
-    check_beams(num_beams)
-    if text and file:
-        raise UserError("give sentences or --file, not both")
+    typed = dict(locals())
+    _check_translate(typed)
+    splitter: Any = None
+    if sentence_split:
+        from ..translation import sentence_splitter
+
+        splitter = sentence_splitter(source_lang)  # refused before the model is loaded, if it is not installed
     checkpoint = open_checkpoint(model)
-    from ..translation.search import translate as translate_sentences
+    from tqdm import tqdm
+
+    from ..text.tally import Tally
+    from ..translation import translate_stream
+    from ..translation.formats import header, lines_of
+    from ..translation.search import warn_of_limits
+    from ..translation.stream import BATCH_TOKENS, FIRST_WINDOW
 
     set_languages(checkpoint, source_lang, target_lang)
-    lines = iter(text) if text else _lines(file)
-    chunk = list(islice(lines, TRANSLATE_AT_ONCE))
-    width = num_beams or checkpoint.num_beams
+    if sentence_split:
+        splitter = sentence_splitter(source_lang or checkpoint.source_lang)
+    settings = settings_of(typed, num_beams or checkpoint.num_beams)
+    if length_penalty is not None and not settings.has_beams:
+        raise UserError(NO_PENALTY)
     if not text:
-        count = f"{len(chunk):,} sentences" if len(chunk) < TRANSLATE_AT_ONCE else f"the lines of {file or 'the input'}"
-        announce(f"Translating {count} with {checkpoint} (beam {width})")
-    done = 0
-    while chunk:
-        translations = translate_sentences(
-            checkpoint.model,
-            checkpoint.tokenizer,
-            chunk,
-            num_beams=width,
-            first_line=done + 1,
-            progress=is_terminal() and not text,
-        )
-        for translation in translations:
-            print(" ".join(translation.splitlines()))  # one line in, one line out
-        sys.stdout.flush()
-        done += len(chunk)
-        chunk = list(islice(lines, TRANSLATE_AT_ONCE))
+        how = "sampled" if settings.sampling else f"beam {settings.width}"
+        announce(f"Translating {file or 'standard input'} with {checkpoint} ({how})")
+    rows = translate_stream(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        text or _lines(file),
+        settings,
+        split=splitter,
+        on_long=on_long,
+        on_bad_row=on_bad_row,
+        tally=(tally := Tally()),
+        name=lambda number: f"line {number + 1}",
+        batch_tokens=batch_tokens or BATCH_TOKENS,
+        first_window=1 if not text and not file and sys.stdin.isatty() else FIRST_WINDOW,
+    )
+    style = "tsv" if tsv else "jsonl" if jsonl else "text"
+    cut: list[str] = []
+    with _links_file(checkpoint, alignments) as add_links:
+        for line in header(style, settings):
+            print(line)
+        is_watched = is_terminal() and not sys.stdout.isatty()
+        for row in tqdm(rows, desc="Translating", unit=" lines", disable=not is_watched):
+            print("\n".join(lines_of(row, style, settings)), flush=True)
+            add_links(row)
+            if any(translation.is_cut for translation in row.translations):
+                cut.append(f"line {row.number + 1}")
+    warn_of_limits(cut)
+    if tally:
+        announce(f"hf-attn: {tally.summary()}")
+
+
+def _check_translate(typed: dict[str, Any]) -> None:
+    """Refuse options that contradict, before a model is loaded."""
+    check_search(typed)
+    at_least_one("--batch-tokens", typed["batch_tokens"])
+    if typed["text"] and typed["file"]:
+        raise UserError("give sentences or --file, not both")
+    if typed["tsv"] and typed["jsonl"]:
+        raise UserError("--tsv and --jsonl are two forms of the output: give one of them")
+    whole = "--n-best" if (typed["n_best"] or 1) > 1 else "--prefix" if typed["prefix"] else None
+    if whole and (typed["sentence_split"] or typed["on_long"] == "split"):
+        option = "--sentence-split" if typed["sentence_split"] else "--on-long split"
+        raise UserError(f"{whole} is of whole lines, and {option} cuts them: give one of them")
+    if whole == "--n-best":
+        refuse(typed, ("alignments",), "--n-best gives several translations of a line, and they link the best one")
+    if typed["alignments"]:
+        check_new_file(typed["alignments"])
+
+
+@contextmanager
+def _links_file(checkpoint: "Checkpoint", file: str | None) -> "Iterator[Callable[[TranslatedRow], None]]":
+    """Give a function that takes translated rows; when the context ends, the file with their links is complete."""
+    if file is None:
+        yield lambda row: None
+        return
+    from ..alignment.formats import to_pharaoh
+    from ..alignment.translations import align_translations
+    from ..checkpoint import AlignmentConfig
+    from ..files import replacing
+
+    config = checkpoint.alignment or AlignmentConfig()
+    announce(f"Aligning words: {config}" + ("" if checkpoint.alignment else "; hf-attn heads finds better heads"))
+    waiting: list[TranslatedRow] = []
+
+    def add(row: "TranslatedRow") -> None:
+        waiting.append(row)
+        if len(waiting) == LINKED_AT_ONCE:
+            write()
+
+    def write() -> None:
+        for links in align_translations(checkpoint.model, checkpoint.tokenizer, waiting, config):
+            out.write(f"{to_pharaoh(links)}\n")
+        waiting.clear()
+
+    with replacing(file, "; choose another file") as unfinished, unfinished.open("w", encoding="utf-8") as out:
+        yield add
+        write()
 
 
 def export(
@@ -178,9 +304,9 @@ def _say_exported(out: str, to: str, metadata: dict[str, Any]) -> None:
         print(f'next: datasets.load_dataset("{out}")')
 
 
-def _lines(file: str | None) -> Iterator[str]:
-    """Read lines of a file, or of standard input, without their line ends."""
-    from ..text.readers import decode_lines, read_lines
+def _lines(file: str | None) -> "Iterator[str | UserError]":
+    """Read lines of a file, or of standard input, without their line ends; an error in the place of a bad one."""
+    from ..text.readers.lines import try_decode, try_lines
 
-    numbered = read_lines(Path(file)) if file else decode_lines(sys.stdin.buffer, "standard input")
+    numbered = try_lines(Path(file)) if file else try_decode(sys.stdin.buffer, "standard input")
     return (line for _, line in numbered)

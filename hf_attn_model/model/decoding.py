@@ -23,9 +23,9 @@ class NonFiniteLogits(ValueError):
         self.sentence = sentence
 
 
-def longest_translation(source_length: int, *bounds: int | None) -> int:
-    """Bound the tokens of a translation, start mark included: twice those of its source plus ten, and other bounds."""
-    return min(bound for bound in (2 * source_length + 11, *bounds) if bound is not None)
+def longest_translation(source_length: int, *bounds: int | None, ratio: float = 2) -> int:
+    """Bound the tokens of a translation, start mark included: `ratio` times its source's plus ten, and other bounds."""
+    return min(bound for bound in (int(ratio * source_length) + 11, *bounds) if bound is not None)
 
 
 class OwnLimits(StoppingCriteria):

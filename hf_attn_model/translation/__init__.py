@@ -1,5 +1,38 @@
-"""Translation: sentences -> hypotheses as the search wrote them -> texts."""
+"""Translation: sentences -> hypotheses as the search wrote them -> texts.
 
-from .search import best_translations, translate, translate_to_ids
+Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `search` (a list); `batches` -> `stream` (rows
+without end), with `sentences` and `risk`; `formats` (how they are written down).
+"""
 
-__all__ = ["best_translations", "translate", "translate_to_ids"]
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .hypotheses import Translation
+    from .search import best_translations, translate, translate_to_ids
+    from .sentences import sentence_splitter
+    from .settings import Sampling, SearchSettings
+    from .stream import TranslatedRow, translate_stream
+
+_HOMES = {  # loaded when used: settings are checked before torch is imported
+    "hypotheses": ("Translation",),
+    "search": ("best_translations", "translate", "translate_to_ids"),
+    "sentences": ("sentence_splitter",),
+    "settings": ("Sampling", "SearchSettings"),
+    "stream": ("TranslatedRow", "translate_stream"),
+}
+
+__all__ = [
+    "Sampling",
+    "SearchSettings",
+    "TranslatedRow",
+    "Translation",
+    "best_translations",
+    "sentence_splitter",
+    "translate",
+    "translate_stream",
+    "translate_to_ids",
+]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

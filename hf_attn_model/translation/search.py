@@ -4,42 +4,21 @@ What becomes of a sentence does not depend on its neighbours: each has a limit o
 """
 
 import logging
-import sys
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-import torch
 from tqdm import tqdm
-from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteriaList
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_size
 from ..errors import UserError
-from ..model.decoding import (
-    ForcedEnds,
-    NonFiniteLogits,
-    OwnLimits,
-    RefuseNonFinite,
-    find_written,
-    longest_translation,
-)
-from ..recipes.limits import MOST_BEAMS
+from ..model.decoding import NonFiniteLogits
 from ..text.multilingual import check_search, decode_targets, encode_source
+from .hypotheses import Translation, blank_translation, most_positions, search_batch
+from .settings import SearchSettings
 
 MOST_NAMED = 10  # sentences in one message
 
 logger = logging.getLogger(__name__)
-
-
-class Translation(NamedTuple):
-    """What a search found.
-
-    Attributes:
-        ids: token ids, without start mark and padding, up to the first end mark.
-        is_cut: whether the search came to the sentence's limit: it may end too early, or repeat itself.
-    """
-
-    ids: list[int]
-    is_cut: bool
 
 
 def translate(
@@ -132,24 +111,24 @@ def search(
             languages was not told into which one to translate (see `set_languages`).
     """
     names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
-    _check_beams(num_beams)
+    settings = SearchSettings(num_beams)
     check_texts(sentences, names)
     check_search(model, tokenizer)
     encoded = {i: encode_source(tokenizer, text) for i, text in enumerate(sentences) if text.strip()}
     _check_sources(model, ((names[i], ids) for i, ids in encoded.items()))
 
-    translations = [_blank(tokenizer)] * len(sentences)
+    translations = [blank_translation(tokenizer)] * len(sentences)
     by_length = sorted(encoded, key=lambda i: len(encoded[i]), reverse=True)  # the longest first: no late surprise
     with tqdm(total=len(encoded), desc="Translating", unit=" sentences", disable=not progress) as bar:
         for start in range(0, len(by_length), batch_size):
             chosen = by_length[start : start + batch_size]
             try:
-                found = _search_batch(model, tokenizer, [encoded[i] for i in chosen], num_beams)
+                found = search_batch(model, tokenizer, [encoded[i] for i in chosen], settings)
             except NonFiniteLogits as error:
                 i = chosen[error.sentence]
                 raise not_finite(model, names[i], sentences[i]) from None
-            for i, translation in zip(chosen, found, strict=True):
-                translations[i] = translation
+            for i, (best,) in zip(chosen, found, strict=True):
+                translations[i] = best
             bar.update(len(chosen))
     return translations
 
@@ -183,84 +162,24 @@ def best_translations(
     """
     if count < 1:
         raise UserError(f"there is no best of {count} translations: give a number from 1 on")
-    _check_beams(max(num_beams, count))
+    settings = SearchSettings(max(num_beams, count), n_best=count)
     check_texts([sentence], ["the sentence"])
     if not sentence.strip():
-        return [_blank(tokenizer).ids]
+        return [blank_translation(tokenizer).ids]
     check_search(model, tokenizer)
     ids = encode_source(tokenizer, sentence)
     _check_sources(model, [("the sentence", ids)])
     try:
-        found = _search_batch(model, tokenizer, [ids], max(num_beams, count), count)
+        (found,) = search_batch(model, tokenizer, [ids], settings)
     except NonFiniteLogits:
         raise not_finite(model, "the sentence", sentence) from None
     return [translation.ids for translation in found]
 
 
-def _check_beams(num_beams: int) -> None:
-    """Raise `UserError` for a search that is too narrow, or wider than any machine has memory for."""
-    if not 1 <= num_beams <= MOST_BEAMS:
-        raise UserError(f"a beam must be 1 to {MOST_BEAMS} wide, got {num_beams}")
-
-
 def _check_sources(model: PreTrainedModel, sources: Iterable[tuple[str, list[int]]]) -> None:
     """Raise `UserError` for the first sentence, a name and its ids, that the model cannot read."""
-    limit, size = _most_positions(model), vocabulary_size(model, "encoder")
+    limit, size = most_positions(model), vocabulary_size(model, "encoder")
     for name, ids in sources:
         if len(ids) > limit:
             raise UserError(f"{name} has {len(ids)} tokens, but the model reads at most {limit}: split it")
         check_ids(name, ids, size)
-
-
-def _most_positions(model: PreTrainedModel) -> int:
-    return getattr(model.config, "max_position_embeddings", sys.maxsize)  # T5 has no limit
-
-
-def _blank(tokenizer: PreTrainedTokenizerBase) -> Translation:
-    return Translation([tokenizer.eos_token_id], is_cut=False)
-
-
-def _search_batch(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    sources: list[list[int]],
-    num_beams: int,
-    count: int = 1,
-) -> list[Translation]:
-    """Translate sentences in one batch, into the `count` best hypotheses each, one after the other.
-
-    Raises:
-        NonFiniteLogits: for one of them.
-    """
-    batch = tokenizer.pad({"input_ids": sources}, return_tensors="pt")
-    limits = [longest_translation(len(ids), _most_positions(model)) for ids in sources]
-    processors = LogitsProcessorList([RefuseNonFinite(len(sources))])
-    assert model.generation_config is not None
-    forced = model.generation_config.forced_eos_token_id
-    if forced is not None:
-        processors.append(ForcedEnds(limits, forced))
-    with torch.inference_mode():
-        outputs = model.generate(  # type: ignore[operator]
-            **batch.to(model.device),
-            num_beams=num_beams,
-            num_return_sequences=count,
-            do_sample=False,
-            max_length=max(limits),
-            stopping_criteria=StoppingCriteriaList([OwnLimits(limits)]),
-            logits_processor=processors,
-            remove_invalid_values=False,  # they are refused
-        )
-    hypotheses = outputs[:, 1:].cpu()
-    is_written, is_cut = find_written(hypotheses, _end_ids(model, tokenizer), limits, forced is not None)
-    lengths = is_written.sum(dim=-1).tolist()
-    rows = zip(hypotheses.tolist(), lengths, is_cut.tolist(), strict=True)
-    return [Translation(ids[:length], cut) for ids, length, cut in rows]
-
-
-def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Find the marks that end a translation."""
-    generation = model.generation_config
-    assert generation is not None
-    ends = generation.eos_token_id
-    found = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
-    return found - {None}

@@ -6,7 +6,7 @@ import pytest
 
 from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.alignment_config import AlignmentConfig
-from hf_attn_model.translation.search import Translation
+from hf_attn_model.translation import Translation
 
 
 @pytest.mark.parametrize("how", [["--mode", "zero"], ["--how", "remove"], ["--mode=remove"]])

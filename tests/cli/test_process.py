@@ -87,7 +87,7 @@ def test_an_exception_that_a_library_makes_of_it_is_one_line(translator_folder, 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     for translate in (stubborn, deaf):
-        monkeypatch.setattr("hf_attn_model.translation.search.translate", translate)
+        monkeypatch.setattr("hf_attn_model.translation.translate_stream", translate)
         assert main(["translate", str(translator_folder), "one"]) == 130
         assert capsys.readouterr().err == "hf-attn: interrupted\n"
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -183,7 +183,7 @@ def test_shells_complete(shell):
 def test_a_normal_run_says_nothing_that_frightens(translator_folder, tmp_path):
     (tmp_path / "few.txt").write_text("one two\n")
     done = hf_attn("translate", translator_folder, "--file", tmp_path / "few.txt")
-    assert done.stderr == f"Translating 1 sentences with {translator_folder} (beam 2)\n"
+    assert done.stderr == f"Translating {tmp_path / 'few.txt'} with {translator_folder} (beam 2)\n"
     done = hf_attn("translate", translator_folder, "one " * 1000)
     assert done.stderr.startswith("hf-attn: line 1 has ")
     assert done.stderr.count("\n") == 1

@@ -71,13 +71,13 @@ def test_translate_an_argument_a_file_and_standard_input_alike(translator_folder
     assert hf_attn("translate", translator_folder)[1] == by_file
 
 
-def test_translate_in_chunks_keeps_the_lines(translator_folder, tmp_path, hf_attn, monkeypatch):
+def test_translate_in_batches_keeps_the_lines(translator_folder, tmp_path, hf_attn, monkeypatch):
     lines = ["one", "", "two three", "four", "", "five six seven", "one two"]
     path = tmp_path / "lines.txt"
     path.write_bytes("\r\n".join(lines).encode())
     whole = hf_attn("translate", translator_folder, "--file", path)[1]
-    monkeypatch.setattr("hf_attn_model.cli.translate.TRANSLATE_AT_ONCE", 3)
-    assert hf_attn("translate", translator_folder, "--file", path)[1] == whole
+    monkeypatch.setattr("hf_attn_model.translation.stream.FIRST_WINDOW", 3)
+    assert hf_attn("translate", translator_folder, "--file", path, "--batch-tokens", 1)[1] == whole
     assert [bool(line) for line in whole.splitlines()] == [bool(line) for line in lines]
 
 
@@ -160,8 +160,8 @@ MISTAKES = [
     (["evaluate", "{model}", "--num-beams", "0"], "--num-beams must be at least 1"),
     (["translate", "{new}", "one"], "cannot load a translator"),
     (["translate", "{model}", "--file", "{new}"], "No such file"),
-    (["translate", "{model}", "--file", "{latin}"], "line 2: not UTF-8"),
-    (["translate", "{model}", "one " * 50], "line 1 has"),
+    (["translate", "{model}", "--file", "{latin}", "--on-bad-row", "error"], "line 2: not UTF-8"),
+    (["translate", "{model}", "one " * 50, "--on-long", "error"], "line 1: "),
     (["export", "{model}", "--data", "{new}.jsonl", "--out", "{new}"], "no such file"),
     (["export", "{model}", "--data", "{empty}", "--out", "{new}"], "empty.jsonl"),
     (["export", "{model}", "--data", "{text}", "--out", "{full}"], "holds letter.txt"),
@@ -242,7 +242,8 @@ def test_the_search_of_a_model_without_a_recipe_is_its_own(translator_folder, tm
     (folder / "recipe.yaml").unlink()
     widths = []
     monkeypatch.setattr(
-        "hf_attn_model.translation.search.translate", lambda *_, num_beams, **__: widths.append(num_beams) or [""]
+        "hf_attn_model.translation.translate_stream",
+        lambda model, tokenizer, rows, settings, **_: widths.append(settings.num_beams) or [],
     )
     settings = json.loads((folder / "generation_config.json").read_text())
     for own in (3, None):
@@ -255,7 +256,7 @@ def test_interrupting_ends_without_a_traceback(translator_folder, hf_attn, monke
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hf_attn_model.translation.search.translate", interrupt)
+    monkeypatch.setattr("hf_attn_model.translation.hypotheses.find_written", interrupt)
     status, _, error = hf_attn("translate", translator_folder, "one")
     assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
 

@@ -9,6 +9,7 @@ from small_models import make_model
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.corpora import load_corpus
+from hf_attn_model.translation.hypotheses import Translation
 from hf_attn_model.translation.search import best_translations, search, translate, translate_to_ids
 
 SLOW = pytest.mark.slow
@@ -182,7 +183,7 @@ def test_a_sentence_has_its_own_limit_whatever_it_is_translated_with(untrained, 
     found = search(model, tokenizer, OF_ALL_LENGTHS, num_beams=num_beams)
     for sentence, translation in zip(OF_ALL_LENGTHS, found, strict=True):
         if not sentence:
-            assert translation == ([tokenizer.eos_token_id], False)
+            assert translation == Translation([tokenizer.eos_token_id], False)
             continue
         (ids,), limit = alone(model, tokenizer, sentence, num_beams)
         assert translation.ids == ids

@@ -9,19 +9,25 @@ from itertools import tee
 import numpy as np
 
 from ..checkpoint import AlignmentConfig, Checkpoint
+from ..engines.choice import open_translator
 from ..errors import UserError
 from ..export.store import Maps, open_maps
-from .cross_attention import CrossAttention, cross_attention_of, read_cross_attention
+from .cross_attention import Attend, CrossAttention, cross_attention_of, read_cross_attention
 from .formats import LinkedPair
 from .links import symmetrise, to_pairs
 from .pairs import Pair
 
 
 class LiveModel:
-    """Attends to any pairs."""
+    """Attends to any pairs.
 
-    def __init__(self, checkpoint: Checkpoint):
-        self.checkpoint = checkpoint
+    Args:
+        checkpoint: the model.
+        attend: see `read_cross_attention`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, attend: Attend | None = None):
+        self.checkpoint, self.attend_batch = checkpoint, attend
 
     @property
     def config(self) -> AlignmentConfig | None:
@@ -30,7 +36,9 @@ class LiveModel:
 
     def attend(self, pairs: Iterable[Pair], measure: str) -> Iterator[CrossAttention]:
         """Read the cross-attention of pairs; see `read_cross_attention`."""
-        return read_cross_attention(self.checkpoint.model, self.checkpoint.tokenizer, pairs, measure)
+        return read_cross_attention(
+            self.checkpoint.model, self.checkpoint.tokenizer, pairs, measure, attend=self.attend_batch
+        )
 
 
 class Export:
@@ -76,7 +84,7 @@ def open_origin(name: str) -> LiveModel | Export:
     Raises:
         UserError: neither is there.
     """
-    checkpoint = Checkpoint(name)
+    checkpoint = open_translator(name)
     if checkpoint.folder is not None and checkpoint.find("config.json") is None:
         return Export(open_maps(name))
     return LiveModel(checkpoint)

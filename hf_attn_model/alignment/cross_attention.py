@@ -13,8 +13,9 @@ Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their wor
 D d_model.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, product
 
 import numpy as np
@@ -36,6 +37,9 @@ from .pairs import Pair
 SHIFTS = (False, True)
 BATCH_SIZE = 32
 OUTPUT_PROJECTIONS = ("out_proj", "o", "o_proj")  # BART's family and ours, T5, T5Gemma
+
+
+Attend = Callable[[Sequence[TokenizedText], Sequence[TokenizedText], Sequence[str]], "Iterator[CrossAttention]"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +138,7 @@ def read_cross_attention(
     pairs: Iterable[Pair],
     measure: str = "weights",
     batch_size: int = BATCH_SIZE,
+    attend: Attend | None = None,
 ) -> Iterator[CrossAttention]:
     """Read the cross-attention of sentence pairs off teacher-forced passes over batches of them, in order.
 
@@ -142,12 +147,13 @@ def read_cross_attention(
         pairs: either all or none of them with words of their own.
         measure: "weights", or "norms" to keep what norms are made of beside the weights.
         batch_size: pairs per forward pass.
+        attend: what attends in place of the model; see `attend_batch`.
 
     Raises:
         UserError: words that do not stand in their text, a sentence longer than the model's positions, or a model
             without a known output projection (norms).
     """
-    projections = output_projections(model) if measure == "norms" else None
+    attend = attend or partial(attend_batch, model, projections=projections_for(model, measure))
     pairs, done = iter(pairs), 0
     while batch := list(islice(pairs, batch_size)):
         sources = tokenize_with_words(tokenizer, [pair.source for pair in batch], words=given_words(batch, "source"))
@@ -155,8 +161,13 @@ def read_cross_attention(
             tokenizer, [pair.target for pair in batch], is_target=True, words=given_words(batch, "target")
         )
         names = [str(done + i) for i in range(len(batch))]
-        yield from attend_batch(model, sources, targets, names, projections)
+        yield from attend(sources, targets, names)
         done += len(batch)
+
+
+def projections_for(model: PreTrainedModel, measure: str) -> dict[int, torch.Tensor] | None:
+    """Find what a measure needs beside weights: for norms, `output_projections`."""
+    return output_projections(model) if measure == "norms" else None
 
 
 def attend_batch(
@@ -184,13 +195,18 @@ def attend_batch(
                 head_products(value, projection).cpu().numpy()
                 for value, projection in zip(values, projections.values(), strict=True)
             ]
-        yield _cross_attention(names[i], weights[i], products, source, target)
+        yield cross_attention(names[i], weights[i], products, source, target)
 
 
-def _cross_attention(
-    name: str, weights: np.ndarray, products: list | None, source: TokenizedText, target: TokenizedText
+def cross_attention(
+    name: str,
+    weights: np.ndarray,
+    products: list | None,
+    source: TokenizedText,
+    target: TokenizedText,
+    numbers: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> CrossAttention:
-    """Cut the padding off one sentence of a batch."""
+    """Cut the padding off one sentence of a batch. Arguments are attributes of `CrossAttention`, and the two texts."""
     return CrossAttention(
         id=name,
         source=source.text,
@@ -201,6 +217,7 @@ def _cross_attention(
         target_words=[word.text for word in target.words],
         source_word_of_token=source.word_of_token,
         target_word_of_token=target.word_of_token,
+        numbers=numbers,
     )
 
 

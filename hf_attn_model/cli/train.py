@@ -11,6 +11,7 @@ from .options import (
     A_MODEL,
     OF_RECIPE,
     Config,
+    EngineChoice,
     NumBeams,
     SourceLang,
     TargetLang,
@@ -112,16 +113,19 @@ def evaluate(
     source_lang: SourceLang = None,
     target_lang: TargetLang = None,
     num_beams: NumBeams = None,
+    engine: EngineChoice = None,
 ) -> None:
     """Score a translator on a corpus."""
     check_beams(num_beams)
     if translations:
         check_new_file(translations)
-    checkpoint = open_checkpoint(model)
+    checkpoint = open_checkpoint(model, with_engine=True)
+    from ..engines.choice import choose_engine
     from ..files import write_text
     from ..text.corpora import load_corpus
     from ..training.evaluate import choose_test_set, own_test_set, save_scores
     from ..training.evaluate import evaluate as evaluate_corpus
+    from ..translation import SearchSettings
 
     recipe = checkpoint.recipe
     chosen = choose_test_set(
@@ -138,6 +142,8 @@ def evaluate(
     print(loaded.summary(), flush=True)
     width = num_beams or checkpoint.num_beams
     announce(f"Translating {len(loaded.dataset):,} sentences with {checkpoint} (beam {width})")
+    searching = choose_engine(checkpoint, SearchSettings(width), engine)
+    announce(f"engine: {searching}")
     scores, texts = evaluate_corpus(
         checkpoint.model,
         checkpoint.tokenizer,
@@ -146,6 +152,7 @@ def evaluate(
         num_beams=width,
         lowercase=checkpoint.lowercase,
         progress=is_terminal(),
+        engine=searching.engine,
     )
     print(json.dumps(scores, indent=2, ensure_ascii=False))
     if translations:

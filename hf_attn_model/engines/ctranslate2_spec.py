@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from ctranslate2.converters import transformers as stock_loaders
 from ctranslate2.converters.utils import fuse_linear
 from ctranslate2.specs import common_spec
 from ctranslate2.specs.transformer_spec import TransformerDecoderSpec, TransformerEncoderSpec, TransformerSpec
 from torch import nn
+from transformers import PreTrainedModel
 
 from ..checkpoint.alignment_config import AlignmentConfig
 from ..errors import UserError
@@ -22,6 +24,8 @@ from ..model import AttnConfig, AttnForConditionalGeneration
 from ..model.attention import Attention
 from ..model.layers import DecoderLayer, TransformerLayer
 from ..model.stacks import Decoder, Encoder
+from .families import FAMILIES, NATIVE
+from .weights import to_native
 
 ACTIVATIONS = {
     "relu": common_spec.Activation.RELU,
@@ -36,6 +40,8 @@ ACTIVATIONS = {
     "sigmoid": common_spec.Activation.Sigmoid,
     "tanh": common_spec.Activation.Tanh,
 }
+OWN_LOADERS = {"t5": "T5Config", "mt5": "MT5Config"}  # families that CTranslate2's own loaders know, and ours do not
+KNOWN_CODE = ("torch", "transformers", "hf_attn_model", "transformers_modules")  # whose layers are what they are called
 
 
 class AligningHeads(NamedTuple):
@@ -45,16 +51,72 @@ class AligningHeads(NamedTuple):
     heads: tuple[int, ...]
 
 
-def aligning_heads(alignment: AlignmentConfig | None, config: AttnConfig) -> AligningHeads | None:
-    """Find which heads `alignment.json` reads; `None` where they are not of one layer, or are no mere weights."""
-    if alignment is None or alignment.heads is None or alignment.measure != "weights":
-        return None
-    layers = {layer for layer, _ in alignment.heads}
+def aligning_heads(alignment: AlignmentConfig, model: PreTrainedModel) -> AligningHeads:
+    """Find which heads `alignment.json` reads.
+
+    Raises:
+        UserError: the engine does not give what is read.
+    """
+    if alignment.measure != "weights":
+        raise UserError(f"CTranslate2 gives attention weights, and links are read off {alignment.measure}")
+    if model.config.model_type not in {NATIVE, *FAMILIES}:
+        raise UserError(f"CTranslate2 gives no chosen heads of {model.config.model_type}")
+    layers = {layer for layer, _ in alignment.heads or ()}
     if len(layers) != 1:
-        return None
-    every = range(config.decoder_attention_heads)
-    heads = {each for _, head in alignment.heads for each in (every if head is None else [head])}
-    return AligningHeads(layers.pop(), tuple(sorted(heads)))
+        raise UserError(f"CTranslate2 gives attention of one layer, and links are read off {alignment}")
+    layer, count = layers.pop(), model.config.decoder_attention_heads
+    named = {each for _, head in alignment.heads or () for each in (range(count) if head is None else [head])}
+    if layer >= model.config.decoder_layers or max(named) >= count:
+        raise UserError(f"the model has {model.config.decoder_layers} layers of {count} heads, not {alignment}")
+    return AligningHeads(layer, tuple(sorted(named)))
+
+
+def start_and_ends(model: PreTrainedModel) -> tuple[int, list[int]]:
+    """Find the mark that a decoder starts with, and those that end a translation."""
+    generation: Any = model.generation_config
+    start = generation.decoder_start_token_id
+    ends = generation.eos_token_id
+    return generation.bos_token_id if start is None else start, list(ends) if isinstance(ends, list) else [ends]
+
+
+def specify(
+    model: PreTrainedModel,
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+    aligning: AligningHeads | None = None,
+) -> TransformerSpec:
+    """Build the specification of a model of ours, of a stock class that is converted to it, or of T5's.
+
+    Arguments are those of `build_spec`.
+
+    Raises:
+        UserError: CTranslate2 does not know such a model.
+    """
+    kind = model.config.model_type
+    for name, module in model.named_modules():
+        if type(module).__module__.split(".")[0] not in KNOWN_CODE:
+            raise UserError(f"{name} is a {type(module).__name__}, which CTranslate2 does not know: merge an adapter")
+    if kind in OWN_LOADERS:
+        loader = stock_loaders._MODEL_LOADERS[OWN_LOADERS[kind]]
+        with torch.no_grad():
+            spec = loader.get_model_spec(model)
+    elif kind == NATIVE or kind in FAMILIES:
+        return build_spec(model if kind == NATIVE else to_native(model), source_tokens, target_tokens, aligning)
+    else:
+        known = ", ".join([NATIVE, *FAMILIES, *OWN_LOADERS])
+        raise UserError(f'its model_type is "{kind}", and the ways to CTranslate2 that are known are {known}')
+    _register(spec, model, source_tokens, target_tokens)
+    return spec
+
+
+def _register(spec: Any, model: PreTrainedModel, source_tokens: Sequence[str], target_tokens: Sequence[str]) -> None:
+    """Give the vocabularies and the marks."""
+    spec.register_source_vocabulary(list(source_tokens))
+    spec.register_target_vocabulary(list(target_tokens))
+    start, ends = start_and_ends(model)
+    spec.config.decoder_start_token = spec.config.bos_token = target_tokens[start]
+    spec.config.unk_token = target_tokens[start]  # of the engine's own making: every id is given to it
+    spec.config.eos_token = target_tokens[ends[0]]
 
 
 def build_spec(
@@ -95,13 +157,7 @@ def build_spec(
         _fill_linear(spec.decoder.projection, model.lm_head)
         if model.final_logits_bias is not None:
             spec.decoder.projection.bias = model.final_logits_bias[0]
-    spec.register_source_vocabulary(list(source_tokens))
-    spec.register_target_vocabulary(list(target_tokens))
-    start = target_tokens[config.decoder_start_token_id]
-    end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
-    spec.config.decoder_start_token = spec.config.bos_token = start
-    spec.config.unk_token = start  # of the engine's own making: every id is given to it
-    spec.config.eos_token = target_tokens[end]
+    _register(spec, model, source_tokens, target_tokens)
     return spec
 
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.places import PLACES
 from ..errors import UserError
+from ..translation.engine import Engine, TransformersEngine
 from .fill import Filler
 from .folder import Folder
 from .metadata import finished_shards
@@ -47,6 +48,7 @@ def export_attention(
     corpus: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> dict[str, Any] | None:
     """Write the attention of every sentence pair, from teacher-forced passes over batches of them.
 
@@ -71,6 +73,7 @@ def export_attention(
         corpus: facts about the corpus, JSON values, kept with the settings.
         overwrite: remove an earlier export from `out`.
         progress: show a progress bar on standard error.
+        engine: what translates in place of `generate`; attention is the model's in any case.
 
     Returns:
         what `metadata.json` says; `None` if other processes are not done with their shards.
@@ -90,6 +93,7 @@ def export_attention(
         num_beams=num_beams,
         max_tokens=max_tokens,
         shard_bytes=shard_bytes,
+        engine=(engine or TransformersEngine(model, tokenizer)).name,
     )
     rank, processes = this_process()
     if overwrite and processes > 1:
@@ -99,7 +103,9 @@ def export_attention(
     total = len(pairs) if isinstance(pairs, Sized) else None
     show = tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0)
     with folder.locked() if rank == 0 else nullcontext(), show as bar:
-        return _export(model, tokenizer, rows, folder, settings, corpus or {}, (rank, processes), overwrite, bar)
+        return _export(
+            model, tokenizer, rows, folder, settings, engine, corpus or {}, (rank, processes), overwrite, bar
+        )
 
 
 def _export(
@@ -108,6 +114,7 @@ def _export(
     rows: Iterator[Row],
     folder: Folder,
     settings: Settings,
+    engine: Engine | None,
     corpus: Mapping[str, Any],
     process: tuple[int, int],
     overwrite: bool,
@@ -127,11 +134,11 @@ def _export(
             "model_sha256": digest_of_model(model),
             "model_dtype": str(model.dtype),
         },
-        lambda: plan_layout(model, tokenizer, first, settings),
+        lambda: plan_layout(model, tokenizer, first, settings, engine),
         rank=rank,
         overwrite=overwrite,
     )
-    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings)
+    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings, engine)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}
     files = []
     if not bar.disable:

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.recorded import RecordedForward
 from ..attention.teacher_forcing import teacher_forced_pass
 from ..attention.tokenized import TokenizedText
+from ..translation.engine import Engine
 from ..translation.search import warn_of_limits
 from .arrow_rows import pack, to_batch
 from .parquet import parquet_schema, to_parquet_batch
@@ -35,8 +36,16 @@ PASSES_AHEAD = 2  # of the model, before the first of them is written
 class Filler:
     """Fills shards."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layout: Layout, settings: Settings):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        layout: Layout,
+        settings: Settings,
+        engine: Engine | None = None,
+    ):
         self.model, self.tokenizer, self.layout, self.settings = model, tokenizer, layout, settings
+        self.engine = engine
         self.to_parquet = settings.to == "parquet"
         self.schema = parquet_schema(layout) if self.to_parquet else layout.schema
         self._bytes = 0
@@ -48,7 +57,7 @@ class Filler:
         with _old_objects_at_rest(), _Follower() as follower:
             rows = iter(rows)
             while some := list(islice(rows, WINDOW)):
-                sources, targets, limited = read_rows(self.model, self.tokenizer, some, settings.num_beams)
+                sources, targets, limited = read_rows(self.model, self.tokenizer, some, settings.num_beams, self.engine)
                 warn_of_limits(limited)
                 window = _Window(some, sources, targets, self.layout)
                 for batch in cut(*window.lengths, settings.max_tokens):

@@ -10,6 +10,7 @@ from ..attention.edges import check_texts
 from ..attention.tokenized import TokenizedText, read_hypotheses, tokenize_with_words
 from ..errors import UserError
 from ..text.readers import read_lines
+from ..translation.engine import Engine
 from ..translation.search import search
 
 
@@ -22,7 +23,11 @@ class Row(NamedTuple):
 
 
 def read_rows(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], num_beams: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    num_beams: int,
+    engine: Engine | None = None,
 ) -> tuple[list[TokenizedText], list[TokenizedText], list[str]]:
     """Read sources and targets, and translate where there is no target.
 
@@ -44,6 +49,7 @@ def read_rows(
         [rows[i].source for i in missing],
         num_beams=num_beams,
         names=[names[i] for i in missing],
+        engine=engine,
     )
     found = read_hypotheses(tokenizer, [translation.ids for translation in made])
     limited = [names[i] for i, translation in zip(missing, made, strict=True) if translation.is_cut]

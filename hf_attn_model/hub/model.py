@@ -12,8 +12,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
 from ..checkpoint.checkpoint import load_translator
+from ..checkpoint.converted import CONVERSION_FILE
 from ..checkpoint.digests import MANIFEST_FILE, renew_digests
-from ..engines.convert import CONVERSION_FILE
 from ..errors import UserError
 from ..recipes.recipe import RECIPE_FILE, recipe_of
 from ..training.build import fill_generation_config

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..files import write_json
 from ..recipes.recipe import Recipe
 from ..text.corpora import Corpus
+from ..translation.engine import Engine
 from ..translation.search import decode, search, translate
 from . import provenance
 from .card import EVALUATION_FILE, write_card
@@ -58,11 +59,12 @@ def evaluate(
     lowercase: bool = False,
     batch_size: int = 64,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Translate the sources of a corpus and score the translations against its targets.
 
     Args:
-        model, tokenizer, num_beams, batch_size, progress: see `translate`.
+        model, tokenizer, num_beams, batch_size, progress, engine: see `translate`.
         corpus: what to translate, and the references.
         target_lang: language code, for the words of BLEU.
         lowercase: whether all scores ignore case, for a model that writes none; their signatures say so.
@@ -71,11 +73,13 @@ def evaluate(
         the scores, and the translations in the order of the corpus. The scores are `bleu` and `chrf` of the text as it
         is, and `tokenized_bleu` of lowercased, tokenised text (see `metrics.tokenized`), in 0..100 with their
         sacreBLEU signatures, `exact_match` in percent of the sentences, `sentences`, `num_beams`, `seconds` and the
-        `command`.
+        `command`; and `engine`, what searched, where that is not transformers.
     """
     sources, references = list(corpus.dataset["source"]), list(corpus.dataset["target"])
     start = time.perf_counter()
-    translations = translate(model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size, progress=progress)
+    translations = translate(
+        model, tokenizer, sources, num_beams=num_beams, batch_size=batch_size, progress=progress, engine=engine
+    )
     seconds = time.perf_counter() - start
 
     metric = load_translation_metric()
@@ -91,6 +95,7 @@ def evaluate(
         "sentences": len(sources),
         "num_beams": num_beams,
         "seconds": round(seconds, 1),
+        **({} if engine is None or engine.name == "transformers" else {"engine": engine.name}),
     }
     return result, translations
 

@@ -42,12 +42,12 @@ def test_a_stream_is_read_no_further_than_a_window_ahead(tmp_path, monkeypatch, 
             read.append(pair)
             yield pair
 
-    def watch(model, tokenizer, rows, num_beams):
+    def watch(model, tokenizer, rows, num_beams, engine):
         nonlocal done
         assert len(rows) <= 7
         done += len(rows)
         ahead.append(len(read) - done)
-        return read_rows(model, tokenizer, rows, num_beams)
+        return read_rows(model, tokenizer, rows, num_beams, engine)
 
     monkeypatch.setattr(fill, "WINDOW", 7)
     monkeypatch.setattr(fill, "read_rows", watch)

@@ -1,7 +1,8 @@
 """What libraries learn when they are imported, before or after this package: a model type, a pipeline, a loader.
 
-CTranslate2's converter learns to read our checkpoints. The Auto classes learn the model type `hf_attn`. `pipeline` learns the tasks "translation" and "translation_xx_to_yy",
-which transformers 5 has taken off: it keeps a list of what it refuses by name before it asks its registry.
+The Auto classes learn the model type `hf_attn`, CTranslate2's converter to read it. `pipeline` learns the tasks
+"translation" and "translation_xx_to_yy", which transformers 5 has taken off: it keeps a list of what it refuses by name
+before it asks its registry.
 """
 
 import re

@@ -27,8 +27,8 @@ from ..textbook import load_textbook
 from ..translation.hypotheses import most_positions, search_batch
 from ..translation.settings import SearchSettings
 from .convert import COMES_ALONG, origin_of, told
-from .ctranslate2 import NAME, QUANTIZATIONS, CTranslate2Engine, load_engine, write_model
-from .ctranslate2_spec import AligningHeads, aligning_heads
+from .ctranslate2 import NAME, QUANTIZATIONS, CTranslate2Engine, load_engine, vocabularies, write_model
+from .ctranslate2_spec import AligningHeads, TransformerSpec, aligning_heads, specify
 
 MODEL_CONFIG = "model_config.json"
 AGAIN = "; convert the model again"
@@ -138,6 +138,15 @@ def heads_of(checkpoint: Checkpoint, model: PreTrainedModel) -> AligningHeads | 
         return None if checkpoint.alignment is None else aligning_heads(checkpoint.alignment, model)
     except UserError:
         return None
+
+
+def specify_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> TransformerSpec:
+    """Build the specification of a model of ours that CTranslate2's own converter has loaded, with its aligning heads.
+
+    Raises:
+        UserError: see `specify`.
+    """
+    return specify(model.float(), *vocabularies(model.config, tokenizer), heads_of(Checkpoint.of(model), model))
 
 
 class ConvertedFolder(Checkpoint):

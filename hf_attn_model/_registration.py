@@ -69,7 +69,7 @@ def _register_loader() -> None:
     if loaders is None or LOADERS in _executing:
         return
 
-    class AttnLoader(loaders.ModelLoader):  # type: ignore[name-defined]
+    class AttnLoader:
         """Reads our checkpoints for CTranslate2's own `TransformersConverter`."""
 
         architecture_name = "AutoModelForSeq2SeqLM"

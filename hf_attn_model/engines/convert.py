@@ -159,10 +159,15 @@ def origin_of(checkpoint: Checkpoint, source: PreTrainedModel) -> dict[str, Any]
     folder = checkpoint.folder
     origin: dict[str, Any] = {"name": checkpoint.name, "commit": getattr(source.config, "_commit_hash", None)}
     if folder is not None:
-        files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
         name = checkpoint.name if checkpoint.name == TEXTBOOK else folder.resolve().name
-        origin = {"name": name, "sha256": {path.name: _sha256(path) for path in files}}
+        origin = {"name": name, "sha256": weights_of(folder)}
     return origin
+
+
+def weights_of(folder: Path) -> dict[str, str]:
+    """Read the SHA-256 of each file with weights in a folder."""
+    files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    return {path.name: _sha256(path) for path in files}
 
 
 def _sha256(path: Path) -> str:

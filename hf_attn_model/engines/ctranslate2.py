@@ -108,6 +108,7 @@ class CTranslate2Engine:
             beam_size=1,
             max_decoding_length=max(map(len, targets)),
             max_input_length=0,
+            return_end_token=True,  # with its attention
             return_attention=True,
         )
         maps = []
@@ -155,7 +156,7 @@ class CTranslate2Engine:
             num_hypotheses=settings.hypotheses,
             length_penalty=read.penalty,
             min_decoding_length=0,
-            max_decoding_length=limit - read.is_end_forced,
+            max_decoding_length=max(limit - read.is_end_forced, 1),
             max_input_length=0,
             no_repeat_ngram_size=_ngram(self.model, settings),
             suppress_sequences=[[self.target_tokens[i] for i in ids] for ids in forbidden] or None,
@@ -179,6 +180,7 @@ class _Reading:
         self.ends = start_and_ends(engine.model)[1]
         self.forced_end = generation.forced_eos_token_id
         self.is_end_forced = self.forced_end is not None
+        self.with_scores = settings.with_scores
 
     def __call__(self, tokens: list[str], score: float, sentence: int) -> Translation:
         """Read a hypothesis. Raises `NonFiniteLogits` where its score is no number."""
@@ -189,6 +191,8 @@ class _Reading:
         log_probability = score * len(ids) ** self.penalty
         if is_cut and self.is_end_forced:
             ids.append(self.forced_end)
+        if not self.with_scores:
+            return Translation(ids, is_cut)
         searched = max(len(ids) - self.prefix, 1)
         return Translation(ids, is_cut, log_probability, log_probability / searched**self.penalty)
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..checkpoint.converted import conversion_for
 from ..files import write_json
 from ..recipes.recipe import Recipe
 from ..text.corpora import Corpus
 from ..translation.engine import Engine
 from ..translation.search import decode, search, translate
 from . import provenance
-from .card import EVALUATION_FILE, write_card
+from .card import CTRANSLATE2, EVALUATION_FILE, write_card
 from .metrics import load_translation_metric
 
 
@@ -106,9 +107,10 @@ def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:
 
 
 def save_scores(scores: dict[str, Any], folder: str | Path) -> None:
-    """Keep the scores beside the model that `train` left in `folder`, and renew its model card."""
+    """Keep the scores beside the model in `folder`, and renew the card of one that `train` left there."""
     write_json(Path(folder, EVALUATION_FILE), scores)
-    write_card(folder)
+    if conversion_for(Path(folder), CTRANSLATE2) is None:
+        write_card(folder)
 
 
 SENTENCES = 200

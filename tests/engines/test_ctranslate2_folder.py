@@ -69,10 +69,10 @@ def test_it_translates_as_its_origin_does(converted, origin):
 def test_transformers_loads_nothing_from_it(converted):
     for refused in (Checkpoint(converted.folder).check, lambda: load_translator(converted.folder)):
         with pytest.raises(
-            UserError, match="is for CTranslate2: hf-attn translate, evaluate and align run it, .* textbook$"
+            UserError, match=r"is for CTranslate2: hf-attn translate, evaluate and align run it, .* textbook$"
         ):
             refused()
-    with pytest.raises(UserError, match="--engine transformers: .* is for CTranslate2"):
+    with pytest.raises(UserError, match=r"--engine transformers: .* is for CTranslate2"):
         choose_engine(ConvertedFolder(converted.folder), SearchSettings(), "transformers")
 
 
@@ -118,7 +118,7 @@ def test_a_model_that_does_not_compute_the_same_is_not_written(origin, tmp_path,
         model.tie_weights()
 
     monkeypatch.setattr(ctranslate2_folder, "write_model", wrongly)
-    with pytest.raises(UserError, match="cannot convert .* CTranslate2 does not compute the same: "):
+    with pytest.raises(UserError, match=r"cannot convert .* CTranslate2 does not compute the same: "):
         convert_for_ctranslate2(Checkpoint(origin), tmp_path / "ct2")
     assert list(tmp_path.iterdir()) == [] or not (tmp_path / "ct2").exists()
 

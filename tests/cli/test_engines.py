@@ -58,7 +58,7 @@ def test_the_default_is_the_faster_one_that_does_the_same(hf_attn, options, said
         (("--sample",), "--engine ctranslate2: CTranslate2 draws no samples"),
         (("--mbr", 4), "--engine ctranslate2: CTranslate2 draws no samples"),
         (("--n-best", 2), "the next ones are others"),
-        (("--prefix", "La"), "ranks translations with a prefix in another way"),
+        (("--prefix", "La", "--num-beams", 2), "ranks translations with a prefix in another way"),
     ],
 )
 def test_what_it_has_not_is_refused_where_it_was_asked_for(refused, folders, options, why):

@@ -60,7 +60,7 @@ def test_the_folder_says_what_it_is(converted):
 def test_it_translates_as_its_origin_does(converted, origin):
     checkpoint = open_translator(converted.folder)
     assert isinstance(checkpoint, ConvertedFolder)
-    assert (checkpoint.source_lang, checkpoint.target_lang, checkpoint.num_beams) == ("en", "es", 5)
+    assert (checkpoint.source_lang, checkpoint.target_lang, checkpoint.num_beams) == ("en", "es", 1)
     assert {parameter.device.type for parameter in checkpoint.model.parameters()} == {"meta"}
     found = translate(checkpoint.model, checkpoint.tokenizer, TEXTS, engine=checkpoint.engine)
     assert found == translate(*load_translator(origin), TEXTS)
@@ -103,8 +103,8 @@ def test_what_a_quantisation_changes_is_told_and_not_refused(origin, tmp_path):
     assert 1e-4 < done.agreement.largest_difference < 1
     assert done.agreement.equal >= 10
     assert "int8; " in str(done)
-    size = (tmp_path / "ct2" / "model.bin").stat().st_size
-    assert size < 0.4 * (origin / "model.safetensors").stat().st_size
+    numbers = sum(parameter.numel() for parameter in Checkpoint(origin).model.parameters())
+    assert (tmp_path / "ct2" / "model.bin").stat().st_size < 2.2 * numbers
     with pytest.raises(UserError, match="no quantization is called int3: choose from int8"):
         convert_for_ctranslate2(Checkpoint(origin), tmp_path / "other", "int3")
 

@@ -7,8 +7,7 @@ from small_models import make_model
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.tally import Tally
-from hf_attn_model.translation import Sampling, SearchSettings, translate_stream
-from hf_attn_model.translation import engine
+from hf_attn_model.translation import Sampling, SearchSettings, engine, translate_stream
 from hf_attn_model.translation import stream as streaming
 from hf_attn_model.translation.hypotheses import search_batch
 from hf_attn_model.translation.risk import least_risk

@@ -30,7 +30,7 @@ from .ctranslate2_spec import AligningHeads, specify, start_and_ends
 
 NAME = "ctranslate2"
 QUANTIZATIONS = ("int8", "int8_float32", "int16", "bfloat16", "float16")
-NOT_KNOWN = {  # of generation settings: what they are where they change nothing
+NOT_KNOWN: dict[str, tuple[Any, ...]] = {  # of generation settings: what they are where they change nothing
     **{"min_length": (None, 0), "min_new_tokens": (None, 0), "encoder_no_repeat_ngram_size": (None, 0)},
     **{"repetition_penalty": (None, 1.0), "encoder_repetition_penalty": (None, 1.0), "diversity_penalty": (None, 0.0)},
     **{"exponential_decay_length_penalty": (None,), "sequence_bias": (None,), "begin_suppress_tokens": (None, [])},
@@ -75,7 +75,8 @@ class CTranslate2Engine:
     ) -> list[list[Translation]]:
         """Translate sentences in one batch; see `translation.hypotheses.search_batch`.
 
-        A search is given one limit for all its sentences. Those that come out longer than their own are searched again.
+        A search is given one limit for all its sentences. Those that come out longer than their own are searched again,
+        but where what a shorter search writes is the same, up to its end.
 
         Raises:
             NonFiniteLogits: for one of them.
@@ -87,6 +88,8 @@ class CTranslate2Engine:
         limits = [limit_of(self.model, len(ids), settings, len(prefix)) - 1 for ids in sources]
         given = prefix[1:] or self._marks()
         found = self._search(sources, settings, given, max(limits), range(len(sources)))
+        if not (settings.has_beams or settings.with_scores):
+            return [[self._cut(*each, limit)] for each, limit in zip(found, limits, strict=True)]
         for limit in sorted(set(limits)):
             longer = [
                 i for i, own in enumerate(limits) if own == limit and any(len(each.ids) > limit for each in found[i])
@@ -95,6 +98,14 @@ class CTranslate2Engine:
                 again = self._search([sources[i] for i in longer], settings, given, limit, longer)
                 found = [again[longer.index(i)] if i in longer else each for i, each in enumerate(found)]
         return found
+
+    def _cut(self, found: Translation, limit: int) -> Translation:
+        """Cut what a greedy search wrote to a limit."""
+        generation: Any = self.model.generation_config
+        if len(found.ids) <= limit:
+            return found
+        forced = generation.forced_eos_token_id
+        return Translation(found.ids[:limit] if forced is None else [*found.ids[: limit - 1], forced], is_cut=True)
 
     def attend(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[np.ndarray]:
         """Read the mean attention of the aligning heads over given translations, each up to its end mark: (T,S) each.

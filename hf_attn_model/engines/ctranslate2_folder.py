@@ -205,7 +205,7 @@ def compare(
     """Let both translate sentences of the textbook, in the language that the model reads if it is one of its own."""
     engine = converted.engine
     codes = tokenizer_codes(tokenizer)
-    if codes and model.generation_config.forced_bos_token_id is None:  # type: ignore[union-attr]
+    if codes and model.generation_config.forced_bos_token_id is None:
         for one in (model, engine.model):  # they must be told some language
             set_languages(one, tokenizer, codes[0], codes[-1])
     own = next((code for code in LANGUAGES if language is not None and is_same_language(code, language)), "en")
@@ -235,7 +235,7 @@ def _log_probabilities(
     model: PreTrainedModel, sources: list[list[int]], targets: list[list[int]]
 ) -> list[torch.Tensor]:
     """Those of all tokens at each of the targets, (T,V) each."""
-    start = model.generation_config.decoder_start_token_id  # type: ignore[union-attr]
+    start = model.generation_config.decoder_start_token_id
     found = []
     for source, target in zip(sources, targets, strict=True):
         with torch.inference_mode():

@@ -8,7 +8,7 @@ Shapes: H heads, K head_dim, D d_model.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from ctranslate2.converters import transformers as stock_loaders
@@ -101,7 +101,8 @@ def specify(
         with torch.no_grad():
             spec = loader.get_model_spec(model)
     elif kind == NATIVE or kind in FAMILIES:
-        return build_spec(model if kind == NATIVE else to_native(model), source_tokens, target_tokens, aligning)
+        native = cast(AttnForConditionalGeneration, model) if kind == NATIVE else to_native(model)
+        return build_spec(native, source_tokens, target_tokens, aligning)
     else:
         known = ", ".join([NATIVE, *FAMILIES, *OWN_LOADERS])
         raise UserError(f'its model_type is "{kind}", and the ways to CTranslate2 that are known are {known}')

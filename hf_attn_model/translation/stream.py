@@ -7,6 +7,7 @@ the oldest one and those of like length. The window is small at first, so that t
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,6 +26,7 @@ from .settings import SearchSettings
 
 FIRST_WINDOW, LARGEST_WINDOW = 64, 2048  # rows that are held
 BATCH_TOKENS = 8192
+JUST_READ = 64  # texts whose ids are kept: those of the row at hand
 MOST_BYTES = 2**30  # of the scores that `generate` keeps of every beam, step and token of the vocabulary
 
 
@@ -120,10 +122,9 @@ def translate_stream(
     check_search(model, tokenizer)
     given_ids(model, tokenizer, settings.prefix)
     most = most_positions(model)
-    limit = LengthLimit(
-        lambda text: len(encode_source(tokenizer, text)), most, on_long or ("truncate" if is_whole else "split")
-    )
-    search = _Search(model, tokenizer, engine, settings, name, batch_tokens)
+    encode = lru_cache(JUST_READ)(partial(encode_source, tokenizer))  # each text is counted first, and then held
+    limit = LengthLimit(lambda text: len(encode(text)), most, on_long or ("truncate" if is_whole else "split"))
+    search = _Search(model, tokenizer, engine, encode, settings, name, batch_tokens)
     return _stream(
         rows,
         search,
@@ -200,11 +201,12 @@ class _Search:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         engine: Engine,
+        encode: Callable[[str], list[int]],
         settings: SearchSettings,
         name: Callable[[int], str],
         batch_tokens: int,
     ):
-        self.model, self.tokenizer, self.engine = model, tokenizer, engine
+        self.model, self.tokenizer, self.engine, self.encode = model, tokenizer, engine, encode
         self.settings, self.name, self.batch_tokens = settings, name, batch_tokens
         self._vocabulary = vocabulary_size(model, "encoder")
         self._waiting = Waiting(self._share)
@@ -221,7 +223,7 @@ class _Search:
     def hold(self, row: _Held) -> _Held:
         """Let the parts of a row wait."""
         for i, part in enumerate(row.parts):
-            ids = encode_source(self.tokenizer, part.text)
+            ids = self.encode(part.text)
             check_ids(self.name(row.number), ids, self._vocabulary)
             self._waiting.add(Source(len(ids), row.number, i, ids))
         return row

@@ -40,9 +40,15 @@ def load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         return load_translator(name)
     tokenizer = load_translator("textbook")[1]
     torch.manual_seed(0)
-    sizes = {"d_model": 512, "encoder_layers": 6, "decoder_layers": 6, "encoder_ffn_dim": 2048, "decoder_ffn_dim": 2048}
-    heads = {"encoder_attention_heads": 8, "decoder_attention_heads": 8, "vocab_size": 32_000}
-    ids = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+    sizes: dict[str, Any] = {
+        "d_model": 512,
+        "encoder_layers": 6,
+        "decoder_layers": 6,
+        "encoder_ffn_dim": 2048,
+        "decoder_ffn_dim": 2048,
+    }
+    heads: dict[str, Any] = {"encoder_attention_heads": 8, "decoder_attention_heads": 8, "vocab_size": 32_000}
+    ids: dict[str, Any] = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
     return AttnForConditionalGeneration(AttnConfig(**sizes, **heads, **ids)).eval(), tokenizer
 
 

@@ -89,7 +89,7 @@ class CTranslate2Engine:
         given = prefix[1:] or self._marks()
         found = self._search(sources, settings, given, max(limits), range(len(sources)))
         if not (settings.has_beams or settings.with_scores):
-            return [[self._cut(*each, limit)] for each, limit in zip(found, limits, strict=True)]
+            return [[self._cut(best, limit)] for (best,), limit in zip(found, limits, strict=True)]
         for limit in sorted(set(limits)):
             longer = [
                 i for i, own in enumerate(limits) if own == limit and any(len(each.ids) > limit for each in found[i])

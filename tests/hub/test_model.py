@@ -70,7 +70,7 @@ def test_the_folder_for_ctranslate2_goes_up_beside_the_model_that_it_was_made_of
         check_converted(stock, stock)
     weights = load_file(stock / "model.safetensors")
     save_file({name: tensor + 1 for name, tensor in weights.items()}, stock / "model.safetensors")
-    with pytest.raises(UserError, match="fast was made of other weights than those in .*stock: convert them again"):
+    with pytest.raises(UserError, match=r"fast was made of other weights than those in .*stock: convert them again"):
         check_converted(stock, fast)
 
 

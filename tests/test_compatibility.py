@@ -90,7 +90,9 @@ def test_it_translates_alike(data):
     expected = read_json(EXPECTED / "translations.json")
     assert expected["beams"]["1"] != expected["beams"]["5"]
     for width, translations in expected["beams"].items():
-        found = hf_attn("translate", "translator", *expected["sources"], "--num-beams", width)
+        found = hf_attn(
+            "translate", "translator", *expected["sources"], "--num-beams", width, "--engine", "transformers"
+        )
         assert found.splitlines() == translations  # each as it was translated alone
 
 

@@ -267,7 +267,9 @@ def export(
     from ..attention.places import PLACES
     from ..engines.choice import choose_engine
     from ..export.export import export_attention, use_own_device
+    from ..export.folder import Folder
     from ..export.passes import pair_up
+    from ..export.plan import engine_begun_with
     from ..text.corpora import stream_corpus
     from ..text.tally import Tally
     from ..translation import SearchSettings
@@ -300,7 +302,7 @@ def export(
     announce(f"Exporting the attention of {checkpoint} on {data} into {out}")
     searching: Engine | None = None
     if not (forced or hypotheses):
-        chosen = choose_engine(checkpoint, SearchSettings(width), engine)
+        chosen = choose_engine(checkpoint, SearchSettings(width), engine or engine_begun_with(Folder(out)))
         announce(f"engine: {chosen}, for the translations")
         searching = chosen.engine
     done = export_attention(

@@ -71,6 +71,12 @@ def open_or_create(
     return metadata
 
 
+def engine_begun_with(folder: Folder) -> str | None:
+    """Tell what translates in an export that can be taken up; `None` where there is none."""
+    metadata = read_metadata(folder)
+    return None if metadata is None else metadata["settings"].get("engine", OF_BEFORE["engine"])
+
+
 def plan_layout(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

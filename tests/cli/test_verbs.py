@@ -257,7 +257,7 @@ def test_interrupting_ends_without_a_traceback(translator_folder, hf_attn, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hf_attn_model.translation.hypotheses.find_written", interrupt)
-    status, _, error = hf_attn("translate", translator_folder, "one")
+    status, _, error = hf_attn("translate", translator_folder, "one", "--engine", "transformers")
     assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
 
 

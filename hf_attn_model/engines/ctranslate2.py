@@ -17,7 +17,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from ..attention.tokenized import token_namer
 from ..errors import UserError
 from ..model.decoding import NonFiniteLogits
-from ..translation.hypotheses import Translation, given_ids, length_penalty, limit_of
+from ..translation.hypotheses import Translation, blank_translation, given_ids, length_penalty, limit_of
 from ..translation.sampling import Number
 from ..translation.settings import SearchSettings
 
@@ -110,7 +110,8 @@ class CTranslate2Engine:
     def attend(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[np.ndarray]:
         """Read the mean attention of the aligning heads over given translations, each up to its end mark: (T,S) each.
 
-        Row i is where target token i is written.
+        Row i is where target token i is written. CTranslate2 passes over a source that is an end mark alone; all
+        attention is on that.
         """
         assert self.aligning is not None
         results = self.engine.translate_batch(
@@ -124,7 +125,8 @@ class CTranslate2Engine:
         )
         maps = []
         for result, source, target in zip(results, sources, targets, strict=True):
-            maps.append(np.asarray(result.attention[0], dtype=np.float32)[: len(target)])
+            attention = result.attention[0] if len(source) > 1 else np.ones((len(target), 1))
+            maps.append(np.asarray(attention, dtype=np.float32)[: len(target)])
             assert maps[-1].shape == (len(target), len(source)), (maps[-1].shape, len(target), len(source))
         return maps
 
@@ -187,6 +189,7 @@ class _Reading:
     def __init__(self, engine: CTranslate2Engine, settings: SearchSettings, limit: int, prefix: int):
         generation: Any = engine.model.generation_config
         self.ids, self.limit, self.prefix = engine._ids, limit, prefix
+        self.blank = blank_translation(engine.tokenizer)
         self.penalty = length_penalty(engine.model, settings)
         self.ends = start_and_ends(engine.model)[1]
         self.forced_end = generation.forced_eos_token_id
@@ -194,7 +197,12 @@ class _Reading:
         self.with_scores = settings.with_scores
 
     def __call__(self, tokens: list[str], score: float, sentence: int) -> Translation:
-        """Read a hypothesis. Raises `NonFiniteLogits` where its score is no number."""
+        """Read a hypothesis. Raises `NonFiniteLogits` where its score is no number.
+
+        CTranslate2 passes over a source that is an end mark alone.
+        """
+        if not tokens:
+            return self.blank
         if not isfinite(score):
             raise NonFiniteLogits(sentence)
         ids = [self.ids[token] for token in tokens]

@@ -89,6 +89,10 @@ def test_convert_writes_a_model_for_translate_evaluate_and_align(hf_attn, refuse
     assert status == 0
     assert "engine" not in json.loads(out[out.index("{") :])
 
+    status, out, error = hf_attn("evaluate", origin, "--corpus", pairs, "--against", converted, "--num-beams", 2)
+    assert (status, json.loads(out[out.index("{") :])["comparison"]["bleu"]["difference"]) == (0, 0.0)
+    assert f"engine of {converted}: ctranslate2" in error
+
     runs = [(origin,), (converted,), (origin, "--engine", "ctranslate2")]
     links = [hf_attn("align", *run, "--data", pairs) for run in runs]
     assert [status for status, *_ in links] == [0, 0, 0]

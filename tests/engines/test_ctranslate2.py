@@ -88,6 +88,13 @@ def test_a_sentence_has_a_limit_of_its_own(translator, sources):
     assert best(engine.search_batch(ids, settings)) == alone == best(search_batch(model, tokenizer, ids, settings))
 
 
+def test_an_end_mark_alone_is_an_empty_translation(translator, sources):
+    _, tokenizer, engine = translator
+    for width in (1, 3):
+        found = best(engine.search_batch([[tokenizer.eos_token_id], sources[0]], SearchSettings(width)))
+        assert [each.ids == [tokenizer.eos_token_id] for each in found] == [True, False]
+
+
 def test_rows_and_lists_go_through_it(translator):
     model, tokenizer, engine = translator
     texts = ["The ball is blue", "", "I love my dog", " "]

@@ -91,6 +91,14 @@ def test_attention_is_the_mean_of_the_chosen_heads_and_nothing_else_changes(toke
         assert not np.allclose(found, weights.mean(0), atol=1e-3)
 
 
+def test_of_a_source_that_is_an_end_mark_alone_all_attention_is_on_that(tokenizer):
+    engine = open_engine(make(), tokenizer, aligning=AligningHeads(1, (1, 4)), threads=1)
+    maps = engine.attend([[2], SOURCES[0], [2]], [[2], TARGETS[0], TARGETS[1]])
+    assert [each.shape for each in maps] == [(1, 1), (3, 4), (5, 1)]
+    assert (maps[0] == 1).all()
+    assert (maps[2] == 1).all()
+
+
 def heads(*which, **changes):
     return AlignmentConfig(heads=which, **changes)
 

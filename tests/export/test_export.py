@@ -274,8 +274,8 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
         ({"heads": [4]}, "there is no head 4"),
         ({"ids": IDS[:14]}, "ids and the sentence pairs differ in number"),
         ({"pairs": []}, "there is no sentence to export"),
-        ({"pairs": [("dog " * 100, "perro")]}, "sentence 0: 102 tokens, but the model reads"),
-        ({"pairs": [("dog " * 100, None)]}, "sentence 0: 102 tokens, but the model reads at most 61"),
+        ({"pairs": [("dog " * 100, "perro")]}, "sentence 0: 101 tokens, but the model reads"),
+        ({"pairs": [("dog " * 100, None)]}, "sentence 0: 101 tokens, but the model reads at most 61"),
     ],
 )
 def test_mistakes_are_refused_before_anything_is_written(tmp_path, options, message):
@@ -285,7 +285,7 @@ def test_mistakes_are_refused_before_anything_is_written(tmp_path, options, mess
 
 
 def test_a_sentence_that_is_too_long_stops_only_its_shard(tmp_path):
-    with pytest.raises(UserError, match="sentence 99: 102 tokens"):
+    with pytest.raises(UserError, match="sentence 99: 101 tokens"):
         export(tmp_path, pairs=[*PAIRS * 6, *PAIRS[:9], ("dog " * 100, "perro")], **SMALL_SHARDS)
     done = open_maps(tmp_path, allow_unfinished=True)
     assert len(done) == 99 // done.metadata["sentences_per_shard"] * done.metadata["sentences_per_shard"]

@@ -10,7 +10,7 @@ from .options import Verb
 
 EXAMPLES: dict[Callable[..., None], str] = {  # in the order of the help
     train.demo: "hf-attn demo textbook-en-zh",
-    clean.clean: "hf-attn clean my.tsv --source-lang en --target-lang es --hold-out 2000 --out mine",
+    clean.clean: "hf-attn clean my.tsv --source-lang en --target-lang es --out mine",
     train.train: "hf-attn train tatoeba-en-es corpus=my.jsonl --out runs/mine",
     train.average: "hf-attn average runs/mine --last 5 --out runs/mean",
     evaluate.evaluate: "hf-attn evaluate runs/demo --translations hypotheses.txt",

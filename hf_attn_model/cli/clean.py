@@ -34,7 +34,7 @@ def clean(
         str | None, typer.Option(metavar="FILE", help="new file for what is left out, and why: JSON lines")
     ] = None,
 ) -> None:
-    """Leave bad pairs out of a corpus, count them, and hold out pairs to test on."""
+    """Leave bad pairs out of a corpus, and hold out pairs."""
     if seed is not None and hold_out is None:
         raise UserError("leave out --seed: it draws the pairs of --hold-out")
     if hold_out is not None and hold_out < 1:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..attention.places import PLACES
@@ -61,6 +61,10 @@ class Shard:
         count = -(-facts["bytes"] // BLOCK)
         _expect(blocks == "" or _is_hex(blocks, DIGITS * count), f"shard.blocks is {_shown(blocks)}")
         return cls(**facts)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a note and the metadata say."""
+        return {name: value for name, value in asdict(self).items() if name != "blocks" or value}
 
     def digest_of_block(self, number: int) -> str:
         """What `block_digest` gives for a block that is whole."""

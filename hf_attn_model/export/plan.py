@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -151,7 +150,7 @@ def finalize(folder: Folder, metadata: dict[str, Any], files: Sequence[str]) -> 
         **metadata,
         "finished": True,
         "sentences": sum(shard.sentences for shard in shards),
-        "shards": [asdict(shard) for shard in shards],
+        "shards": [shard.to_json() for shard in shards],
     }
     if finished != metadata:
         folder.write(METADATA, to_bytes(finished))

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from typing import IO, TypeVar
 
 import pyarrow as pa
@@ -98,7 +97,7 @@ def writing_shard(folder: Folder, name: str, schema: pa.Schema) -> Iterator[Shar
             raise
     blocks = shard.file.blocks()
     finished = Shard(name, shard.sentences, shard.bytes, shard.file.sha.hexdigest(), shard.corpus_sha256, blocks)
-    folder.write(note_name(name), to_bytes(asdict(finished)))
+    folder.write(note_name(name), to_bytes(finished.to_json()))
 
 
 class _HashingFile:

@@ -67,4 +67,5 @@ def package_files() -> list[Path]:
 def requirements() -> list[str]:
     """List what the package needs, in the versions that run here."""
     needed = [Requirement(text) for text in requires("hf-attn-model") or ()]
-    return [f"{one.name}=={version(one.name).split('+')[0]}" for one in needed if one.marker is None]
+    here = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return [f"{one.name}=={version(one.name).split('+')[0]}" for one in here]

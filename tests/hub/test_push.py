@@ -1,6 +1,7 @@
 """`hf-attn push` over HTTP: what goes up, what it says, and what a second push changes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.torch import load, load_file
 import hf_attn_model.model
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.export.store import open_maps
+from hf_attn_model.recipes.recipe import recipe_of
 
 CODE = {path.name: path.read_bytes() for path in Path(hf_attn_model.model.__file__).parent.glob("*.py")}
 CODE.pop("__init__.py")
@@ -45,8 +47,10 @@ def test_sends_what_a_reader_needs_and_nothing_else(pushed, hub, checkpoint):
     weights = load(files["model.safetensors"])
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in weights)
-    for name in ("recipe.yaml", "manifest.json", "evaluation.json", "tokenizer.json"):
+    for name in ("manifest.json", "evaluation.json", "tokenizer.json"):
         assert files[name] == (checkpoint / name).read_bytes()
+    recipe = recipe_of(checkpoint)
+    assert files["recipe.yaml"].decode() == replace(recipe, corpus=Path(recipe.corpus).name).to_yaml()
     assert files["attention.png"].startswith(b"\x89PNG")
     assert not any(b"a secret" in content or ALICE.encode() in content for content in files.values())
 

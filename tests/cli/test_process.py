@@ -189,10 +189,9 @@ def test_shells_complete(shell):
 def test_a_normal_run_says_nothing_that_frightens(translator_folder, tmp_path):
     (tmp_path / "few.txt").write_text("one two\n")
     done = hf_attn("translate", translator_folder, "--file", tmp_path / "few.txt")
-    assert done.stderr == f"Translating {tmp_path / 'few.txt'} with {translator_folder} (beam 2)\n"
+    assert done.stderr == f"Translating {tmp_path / 'few.txt'} with {translator_folder} (beam 2)\n{ENGINE}"
     done = hf_attn("translate", translator_folder, "one " * 1000)
-    assert done.stderr == "lines: 1 too long, split (line 1)\n"
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == f"{ENGINE}lines: 1 too long, split (line 1)\n"
 
 
 def test_a_training_says_what_it_does_and_nothing_that_frightens(small_recipe, tmp_path):

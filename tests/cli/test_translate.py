@@ -78,7 +78,7 @@ def test_a_sentence_without_numbers_ends_a_verb_in_a_line_that_names_it(overflow
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tde\n" + "".join(f"{line}\teins\n" for line in [LONG, SHORT]))
     out = tmp_path / "maps"
-    no_numbers = f'("{LONG}"): the model computes NaN or infinity: its weights are damaged'
+    no_numbers = f'line 2 ("{LONG}"): the model computes NaN or infinity: its weights are damaged'
     width = ["--num-beams", num_beams]
     assert refused("translate", overflowing, "", LONG, *width).endswith(no_numbers)
     assert refused("evaluate", overflowing, "--corpus", pairs, *width).endswith(f"pairs.tsv, {no_numbers}")

@@ -266,7 +266,7 @@ def test_a_closed_pipe_ends_quietly():
     os.close(nobody_reads)
     done = python("-m", "hf_attn_model.cli", "translate", "textbook", "I love my dog", stdout=stdout)
     os.close(stdout)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "engine: ctranslate2\n")
 
 
 @pytest.mark.parametrize("verb", [verb.__name__ for verb in EXAMPLES])

@@ -1,7 +1,8 @@
-"""What transformers learns when both packages are imported, whichever is first: a model type and a pipeline.
+"""What libraries learn when they are imported, before or after this package: a model type, a pipeline, a loader.
 
-The Auto classes learn the model type `hf_attn`. `pipeline` learns the tasks "translation" and "translation_xx_to_yy",
-which transformers 5 has taken off: it keeps a list of what it refuses by name before it asks its registry.
+The Auto classes learn the model type `hf_attn`, CTranslate2's converter to read it. `pipeline` learns the tasks
+"translation" and "translation_xx_to_yy", which transformers 5 has taken off: it keeps a list of what it refuses by name
+before it asks its registry.
 """
 
 import re
@@ -18,6 +19,7 @@ else:  # see `_moved`
 
 AUTO, OURS = "transformers.models.auto", f"{__package__}.model"
 PIPELINES = "transformers.pipelines"
+LOADERS = "ctranslate2.converters.transformers"
 TASK = re.compile(r"translation_[^_]+_to_[^_]+")
 _executing: set[str] = set()  # modules of `REGISTRATIONS` in the middle of their own import
 
@@ -62,6 +64,24 @@ def _register_pipeline() -> None:
         registry.task_aliases = _Tasks(registry.task_aliases)
 
 
+def _register_loader() -> None:
+    loaders = sys.modules.get(LOADERS)
+    if loaders is None or LOADERS in _executing:
+        return
+
+    class AttnLoader:
+        """Reads our checkpoints for CTranslate2's own `TransformersConverter`."""
+
+        architecture_name = "AutoModelForSeq2SeqLM"
+
+        def __call__(self, model: Any, tokenizer: Any) -> Any:
+            from .engines.ctranslate2_folder import specify_checkpoint
+
+            return specify_checkpoint(model, tokenizer)
+
+    loaders.register_loader("AttnConfig")(AttnLoader)
+
+
 class _Tasks(dict):
     """Aliases of tasks, where "translation_en_to_es" is one of "translation"."""
 
@@ -98,6 +118,7 @@ REGISTRATIONS: dict[str, Callable[[], None]] = {  # modules, and what is due aft
     f"{AUTO}.modeling_auto": _register_models,
     f"{OURS}.modeling_attn": _register_models,
     PIPELINES: _register_pipeline,
+    LOADERS: _register_loader,
 }
 
 

@@ -11,21 +11,27 @@ import numpy as np
 
 from ..attention.fitting import tokenize_fitting
 from ..checkpoint import AlignmentConfig, Checkpoint
+from ..engines.choice import open_translator
 from ..errors import UserError
 from ..export.store import Maps, open_maps
 from ..text.tally import Tally
 from ..text.too_long import OnLong
-from .cross_attention import CrossAttention, cross_attention_of, read_cross_attention
+from .cross_attention import Attend, CrossAttention, cross_attention_of, read_cross_attention
 from .formats import LinkedPair
 from .links import symmetrise, to_pairs
 from .pairs import GoldPair, Pair
 
 
 class LiveModel:
-    """Attends to any pairs."""
+    """Attends to any pairs.
 
-    def __init__(self, checkpoint: Checkpoint):
-        self.checkpoint = checkpoint
+    Args:
+        checkpoint: the model.
+        attend: see `read_cross_attention`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, attend: Attend | None = None):
+        self.checkpoint, self.attend_batch = checkpoint, attend
 
     @property
     def config(self) -> AlignmentConfig | None:
@@ -37,7 +43,9 @@ class LiveModel:
     ) -> Iterator[CrossAttention]:
         """Read the cross-attention of pairs; see `read_cross_attention`."""
         model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
-        return read_cross_attention(model, tokenizer, pairs, measure, on_long=on_long, tally=tally)
+        return read_cross_attention(
+            model, tokenizer, pairs, measure, on_long=on_long, tally=tally, attend=self.attend_batch
+        )
 
     def fitting(self, gold: Sequence[GoldPair], on_long: OnLong, tally: Tally | None = None) -> list[GoldPair]:
         """Leave out the pairs that are too long for the model.
@@ -102,7 +110,7 @@ def open_origin(name: str) -> LiveModel | Export:
     Raises:
         UserError: neither is there.
     """
-    checkpoint = Checkpoint(name)
+    checkpoint = open_translator(name)
     if checkpoint.folder is not None and checkpoint.find("config.json") is None:
         return Export(open_maps(name))
     return LiveModel(checkpoint)

@@ -13,7 +13,7 @@ Shapes: L layers, H heads, T target tokens, S source tokens, Tw and Sw their wor
 D d_model.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
@@ -40,6 +40,9 @@ from .pairs import Pair
 SHIFTS = (False, True)
 BATCH_SIZE = 32
 OUTPUT_PROJECTIONS = ("out_proj", "o", "o_proj")  # BART's family and ours, T5, T5Gemma
+
+
+Attend = Callable[[Sequence[TokenizedText], Sequence[TokenizedText], Sequence[str]], "Iterator[CrossAttention]"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,7 @@ def read_cross_attention(
     *,
     on_long: OnLong = "error",
     tally: Tally | None = None,
+    attend: Attend | None = None,
 ) -> Iterator[CrossAttention]:
     """Read the cross-attention of sentence pairs off teacher-forced passes over batches of them, in order.
 
@@ -153,13 +157,14 @@ def read_cross_attention(
         batch_size: pairs per forward pass.
         on_long: what becomes of a pair with more tokens than the model has positions: "skip", "truncate" or "error".
         tally: counts those.
+        attend: what attends in place of the model; see `attend_batch`.
 
     Raises:
         UserError: words that do not stand in their text, a sentence longer than the model's positions, or a model
             without a known output projection (norms).
     """
     tally = Tally() if tally is None else tally
-    projections = output_projections(model) if measure == "norms" else None
+    attend = attend or partial(attend_batch, model, projections=projections_for(model, measure))
     pairs, done = iter(pairs), 0
     while batch := list(islice(pairs, batch_size)):
         names = [str(done + i) for i in range(len(batch))]
@@ -172,8 +177,13 @@ def read_cross_attention(
             read([pair.target for pair in batch], is_target=True, words=words[1]),
             have_words=words[0] is not None,
         )
-        yield from attend_batch(model, sources, targets, names, projections)
+        yield from attend(sources, targets, names)
         done += len(batch)
+
+
+def projections_for(model: PreTrainedModel, measure: str) -> dict[int, torch.Tensor] | None:
+    """Find what a measure needs beside weights: for norms, `output_projections`."""
+    return output_projections(model) if measure == "norms" else None
 
 
 def attend_batch(
@@ -201,13 +211,18 @@ def attend_batch(
                 head_products(value, projection).cpu().numpy()
                 for value, projection in zip(values, projections.values(), strict=True)
             ]
-        yield _cross_attention(names[i], weights[i], products, source, target)
+        yield cross_attention(names[i], weights[i], products, source, target)
 
 
-def _cross_attention(
-    name: str, weights: np.ndarray, products: list | None, source: TokenizedText, target: TokenizedText
+def cross_attention(
+    name: str,
+    weights: np.ndarray,
+    products: list | None,
+    source: TokenizedText,
+    target: TokenizedText,
+    numbers: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> CrossAttention:
-    """Cut the padding off one sentence of a batch."""
+    """Cut the padding off one sentence of a batch. Arguments are attributes of `CrossAttention`, and the two texts."""
     return CrossAttention(
         id=name,
         source=source.text,
@@ -218,6 +233,7 @@ def _cross_attention(
         target_words=[word.text for word in target.words],
         source_word_of_token=source.word_of_token,
         target_word_of_token=target.word_of_token,
+        numbers=numbers,
     )
 
 

@@ -4,21 +4,32 @@ A row that was translated in parts is linked in parts: the words of a part are c
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.tokenized import read_hypotheses, tokenize_with_words
 from ..checkpoint import AlignmentConfig
 from ..translation.stream import TranslatedRow
-from .cross_attention import BATCH_SIZE, attend_batch, output_projections
+from .cross_attention import BATCH_SIZE, Attend, attend_batch, projections_for
 from .links import to_pairs
 from .scores import Link
 
 
 def align_translations(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: Sequence[TranslatedRow], config: AlignmentConfig
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[TranslatedRow],
+    config: AlignmentConfig,
+    attend: Attend | None = None,
 ) -> list[list[Link]]:
     """Link the words of rows, as `text.words` cuts them, with those of their best translations.
+
+    Args:
+        model, tokenizer: what translated.
+        rows: with their translations.
+        config: how links are read.
+        attend: see `read_cross_attention`.
 
     Returns:
         links (source index, target index) of each row; none of a row without parts.
@@ -26,7 +37,7 @@ def align_translations(
     Raises:
         UserError: see `CrossAttention.word_map`.
     """
-    projections = output_projections(model) if config.measure == "norms" else None
+    attend = attend or partial(attend_batch, model, projections=projections_for(model, config.measure))
     parts = [(i, part) for i, row in enumerate(rows) for part in row.parts]
     links: list[list[Link]] = [[] for _ in rows]
     words = [(0, 0)] * len(rows)  # before the part at hand
@@ -35,7 +46,7 @@ def align_translations(
         sources = tokenize_with_words(tokenizer, [part.text for _, part in batch])
         targets = read_hypotheses(tokenizer, [part.found[0].ids for _, part in batch])
         names = [str(rows[i].number) for i, _ in batch]
-        attended = attend_batch(model, sources, targets, names, projections)
+        attended = attend(sources, targets, names)
         for (i, _), attention in zip(batch, attended, strict=True):
             before, behind = words[i]
             links[i] += [(before + source, behind + target) for source, target in to_pairs(attention.links(config))]

@@ -130,10 +130,10 @@ def teacher_forced_pass(
             f"{type(model).__name__} does not read text but {model.main_input_name}: give it what its processor returns"
         )
     else:
-        _check_lengths(model, "encoder", "source", sources, names)
+        check_lengths(model, "encoder", "source", sources, names)
         source_ids, source_mask = _pad([side.ids for side in sources], pad, model.device)
         inputs = {"input_ids": source_ids, "attention_mask": source_mask}
-    _check_lengths(model, "decoder", "target", targets, names)
+    check_lengths(model, "decoder", "target", targets, names)
     target_ids, target_mask = _pad([[start, *side.ids[:-1]] for side in targets], pad, model.device)
     body = cast(PreTrainedModel, model.base_model)
     if "decoder_input_ids" not in inspect.signature(body.forward).parameters:  # the head embeds them, too
@@ -153,7 +153,7 @@ def teacher_forced_pass(
     return record.forwards[0]
 
 
-def _check_lengths(
+def check_lengths(
     model: PreTrainedModel, stack: str, kind: str, sides: Sequence[TokenizedText], names: Sequence[str]
 ) -> None:
     """Raise `UserError` for a sentence that has more tokens than a stack has positions, or ids that are none."""

@@ -77,7 +77,7 @@ def tokenize_with_words(
             **{"text_target" if is_target else "text": whole}, return_offsets_mapping=tokenizer.is_fast
         )
         pieces = None if tokenizer.is_fast else [_pieces(tokenizer, text, is_target) for text in whole]
-    special, names = special_ids(tokenizer), _namer(tokenizer, is_target)
+    special, names = special_ids(tokenizer), token_namer(tokenizer, is_target)
     sides = []
     for i, (text, ids) in enumerate(zip(texts, encoding["input_ids"], strict=True)):
         if pieces is None:
@@ -100,7 +100,7 @@ def read_hypotheses(tokenizer: PreTrainedTokenizerBase, hypotheses: Sequence[Seq
 
     The same text may be cut into other tokens when it is tokenized again; here the tokens stay those of the search.
     """
-    special, names = special_ids(tokenizer), _namer(tokenizer, is_target=True)
+    special, names = special_ids(tokenizer), token_namer(tokenizer, is_target=True)
     texts = decode_targets(tokenizer, hypotheses, keep_unknown=True)
     sides = []
     for ids, text in zip(hypotheses, texts, strict=True):
@@ -223,7 +223,7 @@ def _among_specials(tokenizer: Any, offsets: list[Span], count: int) -> list[Spa
     return [(0, 0)] * before + offsets + [(0, 0)] * (count - before - len(offsets))
 
 
-def _namer(tokenizer: Any, is_target: bool) -> Callable[[Sequence[int]], list[str]]:
+def token_namer(tokenizer: Any, is_target: bool) -> Callable[[Sequence[int]], list[str]]:
     """Make a function that names tokens by the vocabulary of their side."""
     if is_target or not hasattr(tokenizer, "get_src_vocab"):
         return lambda ids: cast(list[str], tokenizer.convert_ids_to_tokens(list(ids)))

@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..files import read_json
 from .adapter import ADAPTER_FILE, add_adapter, base_of, check_adapter, check_fit
 from .alignment_config import ALIGNMENT_FILE, AlignmentConfig, HeadSummary, load_alignment
+from .converted import check_loadable
 from .digests import FIELD, MANIFEST_FILE, check_digests
 from .reasons import check_code, reason_of
 from .search_settings import CONFIG_FILE, GENERATION_FILE, check_search
@@ -296,9 +297,14 @@ class Checkpoint:
             raise self._cannot_load(error) from error
 
     def check(self) -> None:
-        """Raise `UserError` where nothing bears this name: no folder, and no model on the Hub or in its cache."""
+        """Raise `UserError` where nothing bears this name: no folder, and no model on the Hub or in its cache.
+
+        Or where it was converted for another program, and cannot be loaded here.
+        """
         if self.folder is None:
             _ = self._commit
+        else:
+            check_loadable(self.folder)
 
     def _from_pretrained(self, auto_class: type, **settings: Any) -> Any:
         if self.folder is not None:

@@ -13,6 +13,7 @@ from .options import (
     A_CORPUS,
     A_GOLD_SET,
     Config,
+    EngineName,
     Model,
     ModelOrMaps,
     ModeName,
@@ -72,10 +73,15 @@ def align(
     target_column: TargetColumn = None,
     on_bad_row: OnBadRow = "error",
     on_long: OnLongPair = "skip",
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(help="what attends; ctranslate2: with heads of one layer; default: what the model is made for"),
+    ] = None,
 ) -> None:
     """Align the words of a corpus by cross-attention."""
     quiet_libraries()
     from ..alignment.corpus import Export, LiveModel, align_both_ways, align_pairs, open_origin
+    from ..alignment.engine_attention import choose_attention
     from ..alignment.pairs import stream_pairs
     from ..attention.places import parse_layer_heads
     from ..checkpoint import AlignmentConfig
@@ -101,12 +107,16 @@ def align(
         refuse(typed, ("source_column", "target_column"), f"{model} is an export, which has its own sentences")
         if data:
             raise UserError(f"{model} is an export, which has its own sentences: leave out --data")
+        if engine:
+            raise UserError(f"{model} is an export, which holds its attention: leave out --engine")
         attentions = origin.attend(None, reading.measure)
     else:
         if not data:
             raise UserError(f"{model} is a model: name the sentence pairs with --data")
         languages = (source_lang or origin.checkpoint.source_lang, target_lang or origin.checkpoint.target_lang)
         set_languages(origin.checkpoint, *languages, are_columns=True)
+        origin.attend_batch = choose_attention(origin.checkpoint, reading, engine)
+        announce(f"engine: {'ctranslate2' if origin.attend_batch else 'transformers'}")
         pairs = stream_pairs(
             data,
             *languages,
@@ -124,6 +134,8 @@ def align(
         other = open_origin(reverse)
         if isinstance(other, LiveModel) and isinstance(origin, LiveModel):
             set_languages(other.checkpoint, *reversed(languages), are_columns=True)
+        if isinstance(other, LiveModel):
+            other.attend_batch = choose_attention(other.checkpoint, other.config or AlignmentConfig(), engine)
         linked = align_both_ways(attentions, reading, other, other.config or AlignmentConfig(), method)
     else:
         linked = align_pairs(attentions, reading)

@@ -4,18 +4,31 @@ from typing import Annotated
 
 import typer
 
-from .options import A_MODEL, FormName
+from ..errors import UserError
+from .options import A_MODEL, FormName, QuantizationName
 from .terminal import announce, open_checkpoint
 
 
 def convert(
     model: Annotated[str, typer.Argument(metavar="CHECKPOINT", help=A_MODEL)],
-    to: Annotated[FormName, typer.Option(help="hf_attn, ours; or a stock class of transformers")],
+    to: Annotated[FormName, typer.Option(help="hf_attn, ours; a stock class of transformers; or ctranslate2")],
     out: Annotated[str, typer.Option(metavar="FOLDER", help="new folder for the converted model")],
+    quantization: Annotated[
+        QuantizationName | None, typer.Option(help="of the weights for ctranslate2; default: float32")
+    ] = None,
 ) -> None:
-    """Turn a stock translator into one of ours, or the other way."""
+    """Turn a stock translator into one of ours, or the other way; or into one for CTranslate2."""
+    if quantization is not None and to != "ctranslate2":
+        raise UserError(f"leave out --quantization {quantization}: it is for --to ctranslate2")
     checkpoint = open_checkpoint(model)
     announce(f"Converting {checkpoint} to {to}")
-    from ..engines import convert as convert_checkpoint
+    done: object
+    if to == "ctranslate2":
+        from ..engines.ctranslate2_folder import convert_for_ctranslate2
 
-    print(f"{convert_checkpoint(checkpoint, to, out)}\nnext: hf-attn translate {out} ...")
+        done = convert_for_ctranslate2(checkpoint, out, quantization)
+    else:
+        from ..engines import convert as convert_checkpoint
+
+        done = convert_checkpoint(checkpoint, to, out)
+    print(f"{done}\nnext: hf-attn translate {out} ...")

@@ -13,6 +13,7 @@ from .options import (
     A_MODEL,
     OF_RECIPE,
     Config,
+    EngineChoice,
     NumBeams,
     OnBadRow,
     OnLongName,
@@ -67,6 +68,7 @@ def evaluate(
     on_bad_row: OnBadRow = "error",
     on_long: Annotated[OnLongName, typer.Option(help="a source with more tokens than the model reads")] = "split",
     num_beams: NumBeams = None,
+    engine: EngineChoice = None,
 ) -> None:
     """Score a translator on a corpus, alone or against another."""
     check_beams(num_beams)
@@ -85,8 +87,9 @@ def evaluate(
 
         comet = Comet(comet_python, comet_model or DEFAULT_MODEL)
         announce(f"COMET {comet.check()} in {comet_python}")
-    checkpoint = open_checkpoint(model)
-    other = open_checkpoint(against) if against and not is_file else None
+    checkpoint = open_checkpoint(model, with_engine=True)
+    other = open_checkpoint(against, with_engine=True) if against and not is_file else None
+    from ..engines.choice import choose_engine
     from ..files import write_text
     from ..text.tally import Tally
     from ..training.comparison import TranslatedCorpus, score_systems, sentence_rows
@@ -100,6 +103,7 @@ def evaluate(
         translate_rows,
     )
     from ..training.evaluate import evaluate as evaluate_corpus
+    from ..translation import SearchSettings
 
     recipe, lowercase = checkpoint.recipe, checkpoint.lowercase
     source, target = language(source_lang, checkpoint, "source"), language(target_lang, checkpoint, "target")
@@ -123,10 +127,16 @@ def evaluate(
     given = _lines(str(against), loaded[0]) if is_file else None
     for each in filter(None, (checkpoint, other)):
         set_languages(each, source, target, are_columns=True)
+    width = num_beams or checkpoint.num_beams
+    searching = choose_engine(checkpoint, SearchSettings(width), engine)
+    announce(f"engine: {searching}")
+    if other is not None:
+        other_width = num_beams or other.num_beams
+        other_searching = choose_engine(other, SearchSettings(other_width), engine)
+        announce(f"engine of {other}: {other_searching}")
     records: list[dict[str, Any]] = []
     for chosen, test_set in zip(sets, loaded, strict=True):
         print(test_set.summary(), flush=True)
-        width = num_beams or checkpoint.num_beams
         announce(f"Translating {test_set.full:,} sentences with {checkpoint} (beam {width})")
         how: dict[str, Any] = {"progress": is_terminal(), "on_long": on_long}
         scores, texts = evaluate_corpus(
@@ -138,14 +148,16 @@ def evaluate(
             lowercase=lowercase,
             more_references=more,
             tally=(tally := Tally()),
+            engine=searching.engine,
             **how,
         )
         say_tally(tally, "sources")
         systems = {"ours": texts}
         if other is not None:
-            width = num_beams or other.num_beams
-            announce(f"Translating them with {other} (beam {width})")
-            systems["theirs"] = translate_rows(other.model, other.tokenizer, test_set, num_beams=width, **how)
+            announce(f"Translating them with {other} (beam {other_width})")
+            systems["theirs"] = translate_rows(
+                other.model, other.tokenizer, test_set, num_beams=other_width, engine=other_searching.engine, **how
+            )
         elif given is not None:
             systems["theirs"] = given
         rows = scored_rows(checkpoint.model, checkpoint.tokenizer, test_set, on_long)

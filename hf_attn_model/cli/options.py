@@ -42,7 +42,9 @@ OnLongGoldName = Literal["skip", "error"]
 SpecialName = Literal["keep", "drop", "column"]
 StyleName = Literal["text", "markdown", "tsv"]
 FormatName = Literal["arrow", "parquet"]
-FormName = Literal["hf_attn", "marian", "pegasus", "bart", "mbart", "m2m_100"]
+FormName = Literal["hf_attn", "marian", "pegasus", "bart", "mbart", "m2m_100", "ctranslate2"]
+QuantizationName = Literal["int8", "int8_float32", "int16", "bfloat16", "float16"]
+EngineName = Literal["transformers", "ctranslate2"]
 PAGE_SUFFIXES = (".html", ".htm")
 FILM_SUFFIX = ".gif"
 
@@ -61,6 +63,10 @@ TargetLang = Annotated[str | None, typer.Option(metavar="CODE", help=f"default: 
 FromLang = Annotated[str | None, typer.Option("--source-lang", metavar="CODE", help="of a model with several")]
 IntoLang = Annotated[str | None, typer.Option("--target-lang", metavar="CODE", help="of a model with several")]
 NumBeams = Annotated[int | None, typer.Option(metavar="N", help="1 is greedy search; default: as the model came, or 5")]
+EngineChoice = Annotated[
+    EngineName | None,
+    typer.Option("--engine", help="what searches; default: ctranslate2 where it does the same, on the same device"),
+]
 Place = Annotated[PlaceName | None, typer.Option(help="default: all three")]
 Layer = Annotated[int | None, typer.Option(metavar="N", help="counted from 0; default: the mean over all")]
 Head = Annotated[int | None, typer.Option(metavar="N", help="counted from 0; default: the mean over all")]

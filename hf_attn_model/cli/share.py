@@ -19,6 +19,9 @@ def push(
     sentence: Annotated[
         str | None, typer.Option(metavar="TEXT", help="drawn on the card; default: one in English, if that is read")
     ] = None,
+    ctranslate2: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="of hf-attn convert MODEL --to ctranslate2: goes up beside it")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would go up")] = False,
 ) -> None:
     """Share a translator on the Hub, its attention and its app."""
@@ -26,6 +29,15 @@ def push(
     announce(f"Collecting what would go up to {repo}" if dry_run else f"Pushing {model} to {repo}")
     from ..hub.repositories import push as push_model
 
-    push_model(model, repo, maps=dataset, space=space, private=private, sentence=sentence, dry_run=dry_run)
+    push_model(
+        model,
+        repo,
+        maps=dataset,
+        space=space,
+        private=private,
+        sentence=sentence,
+        ctranslate2=ctranslate2,
+        dry_run=dry_run,
+    )
     if not dry_run:
         print(f"next: hf-attn translate {repo} {shlex.quote(sentence or '...')}")

@@ -68,11 +68,21 @@ class _Line(logging.Handler):
         announce(f"hf-attn: {record.getMessage()}")
 
 
-def open_checkpoint(name: str) -> "Checkpoint":
-    """Find a translator, with a line where it comes from the Hub; nothing is loaded yet."""
+def open_checkpoint(name: str, *, with_engine: bool = False) -> "Checkpoint":
+    """Find a translator, with a line where it comes from the Hub; nothing is loaded yet.
+
+    Args:
+        name: of the translator.
+        with_engine: it may be one that was converted for another engine.
+    """
     from ..checkpoint import Checkpoint
 
-    checkpoint = Checkpoint(name)
+    if with_engine:
+        from ..engines.choice import open_translator
+
+        checkpoint = open_translator(name)
+    else:
+        checkpoint = Checkpoint(name)
     if checkpoint.folder is None:
         announce(f"Looking for {checkpoint} on the Hub")
     checkpoint.check()

@@ -13,6 +13,7 @@ from .options import (
     A_CORPUS,
     A_MODEL,
     Config,
+    EngineChoice,
     FormatName,
     FromLang,
     IntoLang,
@@ -57,7 +58,7 @@ from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
-    from ..translation import TranslatedRow
+    from ..translation import Engine, TranslatedRow
 
 LINKED_AT_ONCE = 32
 
@@ -99,6 +100,7 @@ def translate(
     batch_tokens: Annotated[
         int | None, typer.Option(metavar="N", help="source tokens times beams that are translated together")
     ] = None,
+    engine: EngineChoice = None,
 ) -> None:
     """Translate an argument, a file or standard input, line for line."""
     typed = dict(locals())
@@ -108,9 +110,10 @@ def translate(
         from ..translation import sentence_splitter
 
         splitter = sentence_splitter(source_lang)  # refused before the model is loaded, if it is not installed
-    checkpoint = open_checkpoint(model)
+    checkpoint = open_checkpoint(model, with_engine=True)
     from tqdm import tqdm
 
+    from ..engines.choice import choose_engine
     from ..text.tally import Tally
     from ..translation import translate_stream
     from ..translation.formats import header, lines_of
@@ -126,6 +129,8 @@ def translate(
     if not text:
         how = "sampled" if settings.sampling else f"beam {settings.width}"
         announce(f"Translating {file or 'standard input'} with {checkpoint} ({how})")
+    chosen = choose_engine(checkpoint, settings, engine)
+    announce(f"engine: {chosen}")
     rows = translate_stream(
         checkpoint.model,
         checkpoint.tokenizer,
@@ -138,6 +143,7 @@ def translate(
         name=lambda number: f"line {number + 1}",
         batch_tokens=batch_tokens or BATCH_TOKENS,
         first_window=1 if not text and not file and sys.stdin.isatty() else FIRST_WINDOW,
+        engine=chosen.engine,
     )
     style = "tsv" if tsv else "jsonl" if jsonl else "text"
     cut: list[str] = []
@@ -180,12 +186,14 @@ def _links_file(checkpoint: "Checkpoint", file: str | None) -> "Iterator[Callabl
     if file is None:
         yield lambda row: None
         return
+    from ..alignment.engine_attention import choose_attention
     from ..alignment.formats import to_pharaoh
     from ..alignment.translations import align_translations
     from ..checkpoint import AlignmentConfig
     from ..files import replacing
 
     config = checkpoint.alignment or AlignmentConfig()
+    attend = choose_attention(checkpoint, config)
     announce(f"Aligning words: {config}" + ("" if checkpoint.alignment else "; hf-attn heads finds better heads"))
     waiting: list[TranslatedRow] = []
 
@@ -195,7 +203,7 @@ def _links_file(checkpoint: "Checkpoint", file: str | None) -> "Iterator[Callabl
             write()
 
     def write() -> None:
-        for links in align_translations(checkpoint.model, checkpoint.tokenizer, waiting, config):
+        for links in align_translations(checkpoint.model, checkpoint.tokenizer, waiting, config, attend):
             out.write(f"{to_pharaoh(links)}\n")
         waiting.clear()
 
@@ -244,20 +252,27 @@ def export(
     on_bad_row: OnBadRow = "error",
     on_long: OnLongPair = "skip",
     num_beams: NumBeams = None,
+    engine: EngineChoice = None,
 ) -> None:
     """Write the attention of every sentence of a corpus into files."""
     check_beams(num_beams)
     if forced and hypotheses:
         raise UserError("--forced and --hypotheses are two translations: give one of them")
+    if engine and (forced or hypotheses or data is None):
+        raise UserError("leave out --engine: it translates, and here nothing is translated")
     layer_numbers, head_numbers = numbers("--layers", layers), numbers("--heads", heads)
     if data is None:
         return _convert(model, out, to)
     checkpoint = open_checkpoint(model)
     from ..attention.places import PLACES
+    from ..engines.choice import choose_engine
     from ..export.export import export_attention, use_own_device
+    from ..export.folder import Folder
     from ..export.passes import pair_up
+    from ..export.plan import engine_begun_with
     from ..text.corpora import stream_corpus
     from ..text.tally import Tally
+    from ..translation import SearchSettings
 
     source = language(source_lang, checkpoint, "source")
     target = language(target_lang, checkpoint, "target") if forced else None
@@ -285,6 +300,11 @@ def export(
     }
     width = num_beams or checkpoint.num_beams
     announce(f"Exporting the attention of {checkpoint} on {data} into {out}")
+    searching: Engine | None = None
+    if not (forced or hypotheses):
+        chosen = choose_engine(checkpoint, SearchSettings(width), engine or engine_begun_with(Folder(out)))
+        announce(f"engine: {chosen}, for the translations")
+        searching = chosen.engine
     done = export_attention(
         checkpoint.model,
         checkpoint.tokenizer,
@@ -309,6 +329,7 @@ def export(
         progress=is_terminal(),
         on_long=on_long,
         tally=tally,
+        engine=searching,
     )
     print(corpus.summary())
     say_tally(corpus.tally, "rows without text")

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..checkpoint import Checkpoint
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
 from ..checkpoint.checkpoint import CONFIG_FILE, TEXTBOOK
+from ..checkpoint.converted import CONVERSION_FILE
 from ..errors import UserError, in_words
 from ..files import digest, new_folder, read_json, write_json
 from ..model import AttnForConditionalGeneration
@@ -23,7 +24,6 @@ from .checks import Agreement, compare_logits, compare_positions, compare_tokeni
 from .families import FAMILIES, NATIVE, family_of, left_behind
 from .weights import to_native, to_stock
 
-CONVERSION_FILE = "conversion.json"  # beside a converted model: what it was made of, and how that was checked
 COMES_ALONG = (RECIPE_FILE, ALIGNMENT_FILE)
 WEIGHTS = ("*.safetensors", "*.bin")
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float16, torch.bfloat16, torch.float64)}
@@ -78,13 +78,13 @@ def convert(checkpoint: Checkpoint | str | os.PathLike, to: str, out: str | os.P
         raise UserError(f"{out} is not empty: choose another --out")
     config_file = checkpoint.find(CONFIG_FILE)
     settings = {} if config_file is None else read_json(config_file)
-    with _told(checkpoint, to):
+    with told(checkpoint, to):
         origin = _check_direction(settings.get("model_type"), to)
     dtype = DTYPES.get(str(settings.get("dtype") or settings.get("torch_dtype")), torch.float32)
     wide = torch.promote_types(dtype, torch.float32)  # in which nothing is rounded, whatever its files hold
     source, tokenizer = checkpoint.load(dtype=wide), checkpoint.tokenizer
 
-    with new_folder(out) as folder, _told(checkpoint, to):
+    with new_folder(out) as folder, told(checkpoint, to):
         target: Any = to_native(source) if to == NATIVE else to_stock(cast(AttnForConditionalGeneration, source), to)
         save(target.to(dtype if _holds(dtype, source) else wide), tokenizer, folder)
         del target
@@ -117,7 +117,7 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
 
 
 @contextmanager
-def _told(checkpoint: Checkpoint, to: str) -> Iterator[None]:
+def told(checkpoint: Checkpoint, to: str) -> Iterator[None]:
     """Say of what and to what, before why not."""
     try:
         yield
@@ -144,20 +144,30 @@ def _holds(dtype: torch.dtype, model: PreTrainedModel) -> bool:
 
 
 def _facts(found: Conversion, checkpoint: Checkpoint, source: PreTrainedModel) -> dict[str, Any]:
-    """Gather what `conversion.json` says; no path of this machine is in it."""
-    folder = checkpoint.folder
-    origin: dict[str, Any] = {"name": checkpoint.name, "commit": getattr(source.config, "_commit_hash", None)}
-    if folder is not None:
-        files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
-        name = checkpoint.name if checkpoint.name == TEXTBOOK else folder.resolve().name
-        origin = {"name": name, "sha256": {path.name: _sha256(path) for path in files}}
+    """Gather what `conversion.json` says."""
     return {
-        "from": {"model_type": found.origin, **origin},
+        "from": {"model_type": found.origin, **origin_of(checkpoint, source)},
         "to": {"model_type": found.to},
         "left_behind": found.left_behind,
         "checked": {**asdict(found.agreement), "texts": found.texts},
         "versions": {name: version(name) for name in ("hf-attn-model", "torch", "transformers")},
     }
+
+
+def origin_of(checkpoint: Checkpoint, source: PreTrainedModel) -> dict[str, Any]:
+    """Say what a model was made of, without a path of this machine."""
+    folder = checkpoint.folder
+    origin: dict[str, Any] = {"name": checkpoint.name, "commit": getattr(source.config, "_commit_hash", None)}
+    if folder is not None:
+        name = checkpoint.name if checkpoint.name == TEXTBOOK else folder.resolve().name
+        origin = {"name": name, "sha256": weights_of(folder)}
+    return origin
+
+
+def weights_of(folder: Path) -> dict[str, str]:
+    """Read the SHA-256 of each file with weights in a folder."""
+    files = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    return {path.name: _sha256(path) for path in files}
 
 
 def _sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ from ..attention.places import PLACES
 from ..errors import UserError
 from ..text.tally import Tally
 from ..text.too_long import OnLong
+from ..translation.engine import Engine, TransformersEngine
 from .fill import Filler
 from .folder import Folder
 from .metadata import finished_shards
@@ -51,6 +52,7 @@ def export_attention(
     progress: bool = False,
     on_long: OnLong = "error",
     tally: Tally | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any] | None:
     """Write the attention of every sentence pair, from teacher-forced passes over batches of them.
 
@@ -79,6 +81,7 @@ def export_attention(
         on_long: what becomes of a pair with more tokens than the model has positions: "error"; "skip": it keeps its
             place, with empty texts; "truncate": the beginnings are exported.
         tally: counts those.
+        engine: what translates in place of `generate`; attention is the model's in any case.
 
     Returns:
         what `metadata.json` says; `None` if other processes are not done with their shards.
@@ -98,6 +101,7 @@ def export_attention(
         num_beams=num_beams,
         max_tokens=max_tokens,
         shard_bytes=shard_bytes,
+        engine=(engine or TransformersEngine(model, tokenizer)).name,
     )
     rank, processes = this_process()
     if overwrite and processes > 1:
@@ -108,7 +112,9 @@ def export_attention(
     show = tqdm(total=total, desc="Exporting attention", unit=" sentences", disable=not progress or rank > 0)
     long = on_long, Tally() if tally is None else tally
     with folder.locked() if rank == 0 else nullcontext(), show as bar:
-        return _export(model, tokenizer, rows, folder, settings, corpus or {}, (rank, processes), overwrite, bar, long)
+        return _export(
+            model, tokenizer, rows, folder, settings, engine, corpus or {}, (rank, processes), overwrite, bar, long
+        )
 
 
 def _export(
@@ -117,6 +123,7 @@ def _export(
     rows: Iterator[Row],
     folder: Folder,
     settings: Settings,
+    engine: Engine | None,
     corpus: Mapping[str, Any],
     process: tuple[int, int],
     overwrite: bool,
@@ -137,11 +144,11 @@ def _export(
             "model_sha256": digest_of_model(model),
             "model_dtype": str(model.dtype),
         },
-        lambda: plan_layout(model, tokenizer, first, settings, long[0]),
+        lambda: plan_layout(model, tokenizer, first, settings, long[0], engine),
         rank=rank,
         overwrite=overwrite,
     )
-    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings, *long)
+    filler = Filler(model, tokenizer, Layout.from_json(metadata), settings, *long, engine)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}
     files = []
     if not bar.disable:

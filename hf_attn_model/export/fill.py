@@ -23,6 +23,7 @@ from ..attention.teacher_forcing import teacher_forced_pass
 from ..attention.tokenized import TokenizedText
 from ..text.tally import Tally
 from ..text.too_long import OnLong
+from ..translation.engine import Engine
 from ..translation.search import warn_of_limits
 from .arrow_rows import pack, to_batch
 from .parquet import parquet_schema, to_parquet_batch
@@ -45,9 +46,10 @@ class Filler:
         settings: Settings,
         on_long: OnLong,
         tally: Tally,
+        engine: Engine | None = None,
     ):
         self.model, self.tokenizer, self.layout, self.settings = model, tokenizer, layout, settings
-        self.on_long, self.tally = on_long, tally
+        self.on_long, self.tally, self.engine = on_long, tally, engine
         self.to_parquet = settings.to == "parquet"
         self.schema = parquet_schema(layout) if self.to_parquet else layout.schema
         self._bytes = 0
@@ -60,7 +62,7 @@ class Filler:
             rows = iter(rows)
             while some := list(islice(rows, WINDOW)):
                 sources, targets, limited = read_rows(
-                    self.model, self.tokenizer, some, settings.num_beams, self.on_long, self.tally
+                    self.model, self.tokenizer, some, settings.num_beams, self.on_long, self.tally, self.engine
                 )
                 warn_of_limits(limited)
                 window = _Window(some, sources, targets, self.layout)

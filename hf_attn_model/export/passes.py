@@ -15,6 +15,7 @@ from ..text.corpora import CorpusStream
 from ..text.readers import read_lines
 from ..text.tally import Tally
 from ..text.too_long import OnLong
+from ..translation.engine import Engine
 from ..translation.search import search
 
 
@@ -39,6 +40,7 @@ def read_rows(
     num_beams: int,
     on_long: OnLong = "error",
     tally: Tally | None = None,
+    engine: Engine | None = None,
 ) -> tuple[list[TokenizedText], list[TokenizedText], list[str]]:
     """Read sources and targets, and translate where there is no target.
 
@@ -62,7 +64,14 @@ def read_rows(
     given = {i: row.target for i, row in enumerate(rows) if row.target is not None}
     targets = dict(zip(given, fit([*given.values()], [names[i] for i in given], is_target=True), strict=True))
     missing = {i: side.text for i, side in enumerate(sources) if i not in given and side is not None}
-    made = search(model, tokenizer, [*missing.values()], num_beams=num_beams, names=[names[i] for i in missing])
+    made = search(
+        model,
+        tokenizer,
+        [*missing.values()],
+        num_beams=num_beams,
+        names=[names[i] for i in missing],
+        engine=engine,
+    )
     targets |= zip(missing, read_hypotheses(tokenizer, [translation.ids for translation in made]), strict=True)
     limited = [names[i] for i, translation in zip(missing, made, strict=True) if translation.is_cut]
     return *without_partners(tokenizer, sources, [targets.get(i) for i in range(len(rows))]), limited

@@ -13,6 +13,7 @@ from ..attention.teacher_forcing import teacher_forced_pass
 from ..errors import UserError
 from ..files import UNFINISHED
 from ..text.too_long import OnLong
+from ..translation.engine import Engine
 from .arrow_rows import check_rebuildable, find_places, largest_error
 from .folder import Folder
 from .metadata import NOTE, finished_shards, from_bytes, read_metadata, to_bytes
@@ -22,6 +23,7 @@ from .schema import CONVENTIONS, FORMAT, METADATA, VERSION, Layout, Settings
 MOST_PER_SHARD = 65_536  # sentences
 TEXT_BYTES = 40  # about what a token, its word and its letters take beside the maps
 SECONDS_TO_WAIT = 3600.0
+OF_BEFORE = {"engine": "transformers"}  # what exports were made with whose settings do not say it
 
 
 def open_or_create(
@@ -62,10 +64,16 @@ def open_or_create(
         folder.write(METADATA, content)
         return from_bytes(content)
     for name, now in json.loads(json.dumps(settings)).items():
-        begun = metadata["settings"].get(name)
+        begun = metadata["settings"].get(name, OF_BEFORE.get(name))
         if begun != now:
             raise UserError(f"{folder} was begun with {name} {begun}, now it is {now}: choose another folder")
     return metadata
+
+
+def engine_begun_with(folder: Folder) -> str | None:
+    """Tell what translates in an export that can be taken up; `None` where there is none."""
+    metadata = read_metadata(folder)
+    return None if metadata is None else metadata["settings"].get("engine", OF_BEFORE["engine"])
 
 
 def plan_layout(
@@ -74,13 +82,14 @@ def plan_layout(
     rows: Sequence[Row],
     settings: Settings,
     on_long: OnLong = "error",
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Find out from the first sentences what to keep, what it costs, and how many sentences make a shard.
 
     Raises:
         UserError: there is no such layer or head, or queries and keys do not suffice (for `keep="qk"`).
     """
-    sources, targets, _ = read_rows(model, tokenizer, rows, settings.num_beams, on_long)
+    sources, targets, _ = read_rows(model, tokenizer, rows, settings.num_beams, on_long, engine=engine)
     lengths = [len(side.ids) for side in sources], [len(side.ids) for side in targets]
     batch = next(batch for batch in cut(*lengths, settings.max_tokens) if 0 in batch)
     forward = teacher_forced_pass(

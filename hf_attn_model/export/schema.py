@@ -174,6 +174,7 @@ class Settings:
     num_beams: int = 5
     max_tokens: int = MAX_TOKENS
     shard_bytes: int = SHARD_BYTES
+    engine: str = "transformers"
 
     def __post_init__(self):
         check_places(tuple(self.places))

@@ -4,6 +4,7 @@ The model is loaded and saved anew, into a folder of its own: what goes up has b
 and holds nothing of the training's scratch files.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.teacher_forcing import teacher_forced_attention
 from ..checkpoint.alignment_config import ALIGNMENT_FILE
 from ..checkpoint.checkpoint import load_translator
+from ..checkpoint.converted import CONVERSION_FILE, conversion_for
 from ..checkpoint.digests import MANIFEST_FILE, renew_digests
-from ..engines.convert import CONVERSION_FILE
+from ..engines.convert import weights_of
 from ..errors import UserError
 from ..recipes.recipe import RECIPE_FILE, recipe_of
 from ..training.build import fill_generation_config
-from ..training.card import CARD, EVALUATION_FILE, PICTURE, Example, default_example, write_card
+from ..training.card import CARD, CTRANSLATE2, EVALUATION_FILE, PICTURE, Example, default_example, write_card
 from ..translation.search import translate
 from ..view.pictures import save_picture
 from .clean import copy_clean
@@ -25,7 +27,7 @@ from .upload import Shipment
 
 RECORDS = (RECIPE_FILE, MANIFEST_FILE, EVALUATION_FILE, ALIGNMENT_FILE, CONVERSION_FILE)
 SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json")
-OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, *RECORDS)
+OWNED = ("*.safetensors", "*.safetensors.index.json", PICTURE, f"{CTRANSLATE2}/*", *RECORDS)
 
 
 def check_checkpoint(folder: Path) -> None:
@@ -34,7 +36,18 @@ def check_checkpoint(folder: Path) -> None:
         raise UserError(f"{folder} is no checkpoint: give a folder with a config.json, such as hf-attn train makes")
 
 
-def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = None) -> Shipment:
+def check_converted(folder: Path, converted: Path) -> None:
+    """Raise `UserError` unless a folder was made for CTranslate2 of the weights that lie in another one."""
+    facts = conversion_for(converted, CTRANSLATE2)
+    if facts is None:
+        raise UserError(f"{converted} is not for CTranslate2: make it with hf-attn convert {folder} --to {CTRANSLATE2}")
+    if facts.get("from", {}).get("sha256") != weights_of(folder):
+        raise UserError(f"{converted} was made of other weights than those in {folder}: convert them again")
+
+
+def stage_model(
+    folder: Path, repo_id: str, stage: Path, sentence: str | None = None, converted: Path | None = None
+) -> Shipment:
     """Save what goes up into a folder: model, code, tokenizer, records, picture and card, all without secrets.
 
     Args:
@@ -42,6 +55,7 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
         repo_id: where it goes, for the card.
         stage: a new folder.
         sentence: drawn on the card with its translation; by default an English one, if the model reads English.
+        converted: the same model for CTranslate2, which goes into a folder of its own there.
 
     Raises:
         UserError: the checkpoint cannot be loaded, or the sentence not be drawn.
@@ -56,6 +70,11 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
         if (folder / name).is_file():
             copy_clean(folder / name, stage / name)
     renew_digests(stage)
+    if converted is not None:
+        (stage / CTRANSLATE2).mkdir()
+        for path in sorted(converted.iterdir()):
+            copy = shutil.copyfile if path.suffix == ".bin" else copy_clean
+            copy(path, stage / CTRANSLATE2 / path.name)
 
     example = _draw_example(model, tokenizer, sentence, default_example(recipe), stage / PICTURE)
     if recipe is None and (folder / CARD).is_file():
@@ -65,7 +84,12 @@ def stage_model(folder: Path, repo_id: str, stage: Path, sentence: str | None = 
     for name in SETTINGS:
         if (stage / name).is_file():
             copy_clean(stage / name, stage / name)
-    return Shipment(repo_id, "model", {path.name: path for path in stage.iterdir()}, OWNED)
+    return Shipment(
+        repo_id,
+        "model",
+        {path.relative_to(stage).as_posix(): path for path in stage.rglob("*") if path.is_file()},
+        OWNED,
+    )
 
 
 def left_out(folder: Path, shipment: Shipment) -> list[str]:

@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..files import writing
 from ..training.card import PICTURE
 from .dataset import check_maps, stage_maps
-from .model import check_checkpoint, left_out, stage_model
+from .model import check_checkpoint, check_converted, left_out, stage_model
 from .space import stage_space
 from .upload import check_login, prepare_repository, upload
 
@@ -24,6 +24,7 @@ def push(
     space: bool = False,
     private: bool = False,
     sentence: str | None = None,
+    ctranslate2: str | Path | None = None,
     dry_run: bool = False,
 ) -> None:
     """Send a checkpoint to the model repository `repo_id`, an export to the data set `repo_id`-attention, and an app.
@@ -37,6 +38,7 @@ def push(
         space: make the Space `repo_id`, too, which serves the app of the model.
         private: new repositories are private; one that exists and is public is refused.
         sentence: drawn on the card with its translation; by default an English one, if the model reads English.
+        ctranslate2: a folder that `hf-attn convert --to ctranslate2` made of the checkpoint, to lie in its repository.
         dry_run: only print the lists, without token or network.
 
     Raises:
@@ -46,13 +48,16 @@ def push(
     folder = (checkpoint.folder if checkpoint.is_local else None) or Path(model)  # checked below
     _check_ids([repo_id] if maps is None else [repo_id, maps_id])
     check_checkpoint(folder)
+    converted = None if ctranslate2 is None else Path(ctranslate2)
+    if converted is not None:
+        check_converted(folder, converted)
     attention = None if maps is None else check_maps(Path(maps))
     if not dry_run:
         check_login()
 
     with TemporaryDirectory(prefix="hf-attn-push-") as stage:
         with writing(stage, "; make room there, or set TMPDIR to another folder"):
-            shipments = [stage_model(folder, repo_id, Path(stage, "model"), sentence)]
+            shipments = [stage_model(folder, repo_id, Path(stage, "model"), sentence, converted)]
             if attention is not None:
                 shipments.append(stage_maps(attention, maps_id, folder, repo_id, Path(stage, "maps")))
             if space:

@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from ..checkpoint.converted import conversion_for
 from ..files import write_text
 from ..recipes.recipe import Recipe, recipe_of
 from ..secrets import redact
@@ -20,6 +21,7 @@ from .records import CONFIG, EVALUATION, TOKENIZED, check_record, read_record
 CARD = "README.md"
 PICTURE = "attention.png"
 EVALUATION_FILE = "evaluation.json"
+CTRANSLATE2 = "ctranslate2"  # the folder of the same model for that engine
 MOST_KNOWN = 0.01  # of the test pairs, that a model may have been trained on, for its scores to be scores
 TEMPLATE = Path(__file__).with_name("card_template.md")
 
@@ -70,6 +72,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         training=_training(manifest) if manifest.get("finished") else None,
         evaluation=evaluation,
         leak=leak,
+        ctranslate2=_converted(folder / CTRANSLATE2),
     )
     write_text(folder / CARD, str(card))
     return folder / CARD
@@ -108,6 +111,13 @@ def read_evaluation(folder: str | Path) -> dict[str, Any]:
     if TOKENIZED.keys() & evaluation.keys():
         check_record(path, evaluation, TOKENIZED, advice)
     return evaluation
+
+
+def _converted(folder: Path) -> dict[str, Any] | None:
+    """Say of the folder for CTranslate2 in which numbers it computes, and its scores; `None` where there is none."""
+    if (facts := conversion_for(folder, CTRANSLATE2)) is None:
+        return None
+    return {"numbers": facts["to"].get("quantization") or "float32", "evaluation": redact(read_evaluation(folder))}
 
 
 def _training(manifest: dict[str, Any]) -> dict[str, Any]:

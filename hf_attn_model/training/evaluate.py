@@ -10,6 +10,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..attention.fitting import fit_sources
+from ..checkpoint.converted import conversion_for
 from ..errors import UserError
 from ..files import write_json
 from ..recipes.recipe import Recipe
@@ -20,9 +21,10 @@ from ..text.multilingual import decode_targets
 from ..text.splitting import SPLITS
 from ..text.tally import Tally
 from ..text.too_long import OnLong, join_parts
+from ..translation.engine import Engine
 from ..translation.search import decode, search, translate_to_ids
 from . import provenance
-from .card import EVALUATION_FILE, write_card
+from .card import CTRANSLATE2, EVALUATION_FILE, write_card
 from .examples import load_split
 from .metrics import load_translation_metric
 
@@ -111,11 +113,12 @@ def evaluate(
     on_long: OnLong = "error",
     tally: Tally | None = None,
     more_references: Sequence[Sequence[str]] = (),
+    engine: Engine | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Translate the sources of a corpus and score the translations against its targets.
 
     Args:
-        model, tokenizer, num_beams, batch_size, progress: see `translate`.
+        model, tokenizer, num_beams, batch_size, progress, engine: see `translate`.
         corpus: what to translate, and the references; empty pairs, of rows that cannot be used, are not scored.
         target_lang: language code, for the words of BLEU.
         lowercase: whether all scores ignore case, for a model that writes none; their signatures say so.
@@ -128,7 +131,8 @@ def evaluate(
         the scores, and the translations in the order of the corpus, empty where nothing was translated. The scores are
         `bleu` and `chrf` of the text as it is, and `tokenized_bleu` of lowercased, tokenised text (see
         `metrics.tokenized`), in 0..100 with their sacreBLEU signatures, `exact_match` in percent of the sentences,
-        `sentences`, `num_beams`, `seconds` and the `command`.
+        `sentences`, `num_beams`, `seconds` and the `command`; and `engine`, what searched, where that is not
+        transformers.
 
     Raises:
         UserError: a source is too long, with `on_long="error"`; or nothing is left to be scored.
@@ -139,7 +143,7 @@ def evaluate(
     if not scored:
         raise UserError(f"{corpus.name}: there is nothing to score: {tally.summary()}")
     start = time.perf_counter()
-    translations = _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
+    translations = _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress, engine)
     seconds = time.perf_counter() - start
 
     predictions, references = [translations[i] for i in scored], references_of(corpus, scored, more_references)
@@ -159,6 +163,7 @@ def evaluate(
         "sentences": len(scored),
         "num_beams": num_beams,
         "seconds": round(seconds, 1),
+        **({} if engine is None or engine.name == "transformers" else {"engine": engine.name}),
     }
     return result, translations
 
@@ -186,10 +191,11 @@ def translate_rows(
     progress: bool = False,
     on_long: OnLong = "error",
     tally: Tally | None = None,
+    engine: Engine | None = None,
 ) -> list[str]:
     """Translate the sources of a corpus as `evaluate` does: a text for every row."""
     parts = _readable_parts(model, tokenizer, corpus, on_long, Tally() if tally is None else tally)
-    return _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress)
+    return _translate_parts(model, tokenizer, corpus, parts, num_beams, batch_size, progress, engine)
 
 
 def _readable_parts(
@@ -207,6 +213,7 @@ def _translate_parts(
     num_beams: int,
     batch_size: int,
     progress: bool,
+    engine: Engine | None,
 ) -> list[str]:
     found = translate_to_ids(
         model,
@@ -216,6 +223,7 @@ def _translate_parts(
         batch_size=batch_size,
         names=[place for place, some in zip(_places(corpus), parts, strict=True) for _ in some],
         progress=progress,
+        engine=engine,
     )
     texts = iter(decode_targets(tokenizer, found))
     return [join_parts(list(islice(texts, len(some)))) for some in parts]
@@ -231,9 +239,10 @@ def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:
 
 
 def save_scores(scores: dict[str, Any], folder: str | Path) -> None:
-    """Keep the scores beside the model that `train` left in `folder`, and renew its model card."""
+    """Keep the scores beside the model in `folder`, and renew the card of one that `train` left there."""
     write_json(Path(folder, EVALUATION_FILE), scores)
-    write_card(folder)
+    if conversion_for(Path(folder), CTRANSLATE2) is None:
+        write_card(folder)
 
 
 SENTENCES = 200

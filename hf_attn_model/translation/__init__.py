@@ -1,7 +1,7 @@
 """Translation: sentences -> hypotheses as the search wrote them -> texts.
 
-Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `search` (a list); `batches`, `parts` ->
-`stream` (rows without end), with `sentences` and `risk`; `formats` (how they are written down).
+Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `engine` (what searches) -> `search` (a list);
+`batches`, `parts` -> `stream` (rows without end), with `sentences` and `risk`; `formats` (how they are written down).
 """
 
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .engine import Engine
     from .hypotheses import Translation
     from .search import best_translations, translate, translate_to_ids
     from .sentences import sentence_splitter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .stream import TranslatedRow, translate_stream
 
 _HOMES = {  # loaded when used: settings are checked before torch is imported
+    "engine": ("Engine",),
     "hypotheses": ("Translation",),
     "search": ("best_translations", "translate", "translate_to_ids"),
     "sentences": ("sentence_splitter",),
@@ -24,6 +26,7 @@ _HOMES = {  # loaded when used: settings are checked before torch is imported
 }
 
 __all__ = [
+    "Engine",
     "Sampling",
     "SearchSettings",
     "TranslatedRow",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -10,6 +11,8 @@ from ..model.decoding import is_blank
 from ..text.multilingual import encode_sources
 from ..text.tally import Tally
 from ..text.too_long import LengthLimit, OnLong
+
+JUST_READ = 64  # texts whose ids are kept: those of the row at hand
 
 
 @dataclass(frozen=True)
@@ -48,5 +51,10 @@ class Cutter:
             parts += fitting
         return parts
 
+    @cached_property
+    def encode(self) -> Callable[[str], list[int]]:
+        """Tokenizes a text; a part that was counted is not tokenized again when it is searched."""
+        return lru_cache(JUST_READ)(lambda text: encode_sources(self.tokenizer, [text])[0])
+
     def _count(self, text: str) -> int:
-        return len(encode_sources(self.tokenizer, [text])[0])
+        return len(self.encode(text))

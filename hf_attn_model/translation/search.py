@@ -13,6 +13,7 @@ from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_siz
 from ..errors import UserError
 from ..model.decoding import NonFiniteLogits, is_blank
 from ..text.multilingual import check_search, decode_targets, encode_sources
+from .engine import Engine, TransformersEngine
 from .hypotheses import Translation, blank_translation, most_positions, search_batch
 from .settings import SearchSettings
 
@@ -30,11 +31,12 @@ def translate(
     batch_size: int = 64,
     first_line: int = 1,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> list[str]:
     """Translate each sentence; an empty or blank one becomes the empty string.
 
     Args:
-        model, tokenizer, sentences, num_beams, batch_size, progress: see `translate_to_ids`.
+        model, tokenizer, sentences, num_beams, batch_size, progress, engine: see `translate_to_ids`.
         first_line: number by which messages call the first sentence.
 
     Raises:
@@ -48,6 +50,7 @@ def translate(
         batch_size=batch_size,
         names=[f"line {first_line + i}" for i in range(len(sentences))],
         progress=progress,
+        engine=engine,
     )
     return decode_targets(tokenizer, hypotheses)
 
@@ -61,20 +64,28 @@ def translate_to_ids(
     batch_size: int = 64,
     names: Sequence[str] | None = None,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> list[list[int]]:
     """Translate each sentence into token ids, as the search wrote them: without start mark and padding.
 
     Those that came to their limit are counted and named in a warning of this module's logger.
 
     Args:
-        model, tokenizer, sentences, num_beams, batch_size, names, progress: see `search`.
+        model, tokenizer, sentences, num_beams, batch_size, names, progress, engine: see `search`.
 
     Raises:
         UserError: see `search`.
     """
     names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
     found = search(
-        model, tokenizer, sentences, num_beams=num_beams, batch_size=batch_size, names=names, progress=progress
+        model,
+        tokenizer,
+        sentences,
+        num_beams=num_beams,
+        batch_size=batch_size,
+        names=names,
+        progress=progress,
+        engine=engine,
     )
     warn_of_limits([name for name, translation in zip(names, found, strict=True) if translation.is_cut])
     return [translation.ids for translation in found]
@@ -89,6 +100,7 @@ def search(
     batch_size: int = 64,
     names: Sequence[str] | None = None,
     progress: bool = False,
+    engine: Engine | None = None,
 ) -> list[Translation]:
     """Search the translation of each sentence.
 
@@ -104,6 +116,7 @@ def search(
         batch_size: sentences translated together.
         names: by which messages call each sentence; `sentence 0` and so on unless given.
         progress: show a progress bar on standard error.
+        engine: what searches in place of `generate`; the model may then have no weights.
 
     Raises:
         UserError: a sentence is no text or has more tokens than the model has positions, the tokenizer writes ids that
@@ -112,6 +125,7 @@ def search(
     """
     names = [f"sentence {i}" for i in range(len(sentences))] if names is None else names
     settings = SearchSettings(num_beams)
+    engine = engine or TransformersEngine(model, tokenizer)
     check_texts(sentences, names)
     check_search(model, tokenizer)
     filled = [i for i, text in enumerate(sentences) if not is_blank(text)]
@@ -124,7 +138,7 @@ def search(
         for start in range(0, len(by_length), batch_size):
             chosen = by_length[start : start + batch_size]
             try:
-                found = search_batch(model, tokenizer, [encoded[i] for i in chosen], settings)
+                found = engine.search_batch([encoded[i] for i in chosen], settings)
             except NonFiniteLogits as error:
                 i = chosen[error.sentence]
                 raise not_finite(model, names[i], sentences[i]) from None

@@ -14,11 +14,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..attention.edges import check_ids, check_texts, not_finite, vocabulary_size
 from ..errors import UserError
 from ..model.decoding import NonFiniteLogits
-from ..text.multilingual import check_search, decode_targets, encode_sources
+from ..text.multilingual import check_search, decode_targets
 from ..text.tally import Tally
 from ..text.too_long import OnLong, join_parts
 from .batches import Source, Waiting
-from .hypotheses import Translation, given_ids, length_penalty, limit_of, search_batch
+from .engine import Engine, TransformersEngine
+from .hypotheses import Translation, given_ids, length_penalty, limit_of
 from .parts import Cutter
 from .risk import least_risk
 from .settings import SearchSettings
@@ -87,6 +88,7 @@ def translate_stream(
     name: Callable[[int], str] = "row {}".format,
     batch_tokens: int = BATCH_TOKENS,
     first_window: int = FIRST_WINDOW,
+    engine: Engine | None = None,
 ) -> Iterator[TranslatedRow]:
     """Translate rows as they come, one out for each one in.
 
@@ -105,11 +107,14 @@ def translate_stream(
         name: what messages call a row by its number.
         batch_tokens: the most source tokens of a batch, padding included, each counted for every beam or sample.
         first_window: rows that are read before the first ones are translated.
+        engine: see `search`.
 
     Raises:
         UserError: see `search`; or rows are to be cut into parts that have to be translated as one.
     """
     settings = settings or SearchSettings()
+    engine = engine or TransformersEngine(model, tokenizer)
+    engine.check(settings)
     is_whole = settings.n_best > 1 or bool(settings.prefix)
     if is_whole and (split is not None or on_long == "split"):
         raise UserError("a row is translated as one where it has n best translations or a prefix: do not split it")
@@ -118,7 +123,8 @@ def translate_stream(
     tally = Tally() if tally is None else tally
     cutter = Cutter(model, tokenizer, on_long or ("truncate" if is_whole else "split"), split, tally)
     rows = _readable(rows, on_bad_row, tally, name)
-    return _stream(rows, cutter, _Search(model, tokenizer, settings, name, batch_tokens), first_window)
+    search = _Search(model, tokenizer, engine, cutter.encode, settings, name, batch_tokens)
+    return _stream(rows, cutter, search, first_window)
 
 
 def _readable(
@@ -171,12 +177,14 @@ class _Search:
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
+        engine: Engine,
+        encode: Callable[[str], list[int]],
         settings: SearchSettings,
         name: Callable[[int], str],
         batch_tokens: int,
     ):
-        self.model, self.tokenizer, self.settings, self.name = model, tokenizer, settings, name
-        self.batch_tokens = batch_tokens
+        self.model, self.tokenizer, self.engine, self.encode = model, tokenizer, engine, encode
+        self.settings, self.name, self.batch_tokens = settings, name, batch_tokens
         self._vocabulary = vocabulary_size(model, "encoder")
         self._waiting = Waiting(self._share)
 
@@ -192,7 +200,7 @@ class _Search:
     def hold(self, row: _Held) -> _Held:
         """Let the parts of a row wait."""
         for i, part in enumerate(row.parts):
-            (ids,) = encode_sources(self.tokenizer, [part.text])
+            ids = self.encode(part.text)
             check_ids(self.name(row.number), ids, self._vocabulary)
             self._waiting.add(Source(len(ids), row.number, i, ids))
         return row
@@ -204,7 +212,7 @@ class _Search:
         rows = [held[source.row - number] for source in batch]
         try:
             numbers = [(source.row, source.part) for source in batch]
-            found = search_batch(self.model, self.tokenizer, [each.ids for each in batch], self.settings, numbers)
+            found = self.engine.search_batch([each.ids for each in batch], self.settings, numbers)
         except NonFiniteLogits as error:
             row = rows[error.sentence]
             raise not_finite(self.model, self.name(row.number), row.source) from None

@@ -13,6 +13,8 @@ from hf_attn_model.checkpoint.alignment_config import RULES
 from hf_attn_model.checkpoint.checkpoint import TEXTBOOK
 from hf_attn_model.cli import options
 from hf_attn_model.engines import FAMILIES, NATIVE
+from hf_attn_model.engines.choice import ENGINES
+from hf_attn_model.engines.ctranslate2 import NAME, QUANTIZATIONS
 from hf_attn_model.errors import UserError
 from hf_attn_model.recipes.limits import MOST_BEAMS
 from hf_attn_model.recipes.recipe import recipe_names
@@ -32,7 +34,9 @@ def test_names_are_those_of_the_rooms():
     assert get_args(options.StyleName) == STYLES
     assert get_args(options.OnLongName) == get_args(OnLong)
     assert set(get_args(options.OnBadRowName)) == set(get_args(OnBadRow))
-    assert get_args(options.FormName) == (NATIVE, *FAMILIES)
+    assert get_args(options.FormName) == (NATIVE, *FAMILIES, NAME)
+    assert get_args(options.QuantizationName) == QUANTIZATIONS
+    assert get_args(options.EngineName) == ENGINES
     assert options.PAGE_SUFFIXES == PAGE_SUFFIXES
     assert options.FILM_SUFFIX == FILM_SUFFIX
     assert options.MOST_BEAMS == MOST_BEAMS

@@ -257,7 +257,7 @@ def test_interrupting_ends_without_a_traceback(translator_folder, hf_attn, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hf_attn_model.translation.hypotheses.find_written", interrupt)
-    status, _, error = hf_attn("translate", translator_folder, "one")
+    status, _, error = hf_attn("translate", translator_folder, "one", "--engine", "transformers")
     assert (status, error.splitlines()[-1]) == (130, "hf-attn: interrupted")
 
 
@@ -266,7 +266,7 @@ def test_a_closed_pipe_ends_quietly():
     os.close(nobody_reads)
     done = python("-m", "hf_attn_model.cli", "translate", "textbook", "I love my dog", stdout=stdout)
     os.close(stdout)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "engine: ctranslate2\n")
 
 
 @pytest.mark.parametrize("verb", [verb.__name__ for verb in EXAMPLES])

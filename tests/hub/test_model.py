@@ -13,8 +13,11 @@ from transformers import GenerationConfig
 
 from hf_attn_model.checkpoint import Checkpoint
 from hf_attn_model.checkpoint.digests import file_digests
+from hf_attn_model.engines import ctranslate2_folder
+from hf_attn_model.engines.choice import open_translator
+from hf_attn_model.engines.ctranslate2_folder import convert_for_ctranslate2
 from hf_attn_model.errors import UserError
-from hf_attn_model.hub.model import stage_model
+from hf_attn_model.hub.model import check_converted, stage_model
 from hf_attn_model.recipes.recipe import recipe_of
 from hf_attn_model.text.tokenizer import train_tokenizer
 
@@ -45,6 +48,32 @@ def test_a_checkpoint_without_records_gets_an_honest_card(stock, tmp_path):
     for name, tensor in after.items():
         assert tensor.dtype == torch.bfloat16
         assert torch.equal(tensor, before[name])
+
+
+def test_the_folder_for_ctranslate2_goes_up_beside_the_model_that_it_was_made_of(stock, tmp_path, monkeypatch):
+    monkeypatch.setattr(ctranslate2_folder, "SENTENCES", 3)
+    fast = tmp_path / "fast"
+    convert_for_ctranslate2(Checkpoint(stock), fast, "int8")
+    (fast / "evaluation.json").write_text(
+        json.dumps(
+            {"command": "hf-attn evaluate fast", "bleu": 31.7, "chrf": 50.0, "exact_match": 7.0, "sentences": 5}
+            | {"num_beams": 5, "bleu_signature": "b", "chrf_signature": "c"}
+        )
+    )
+    check_converted(stock, fast)
+    shipment = stage_model(stock, "alice/stock", tmp_path / "stage", converted=fast)
+    assert shipment.files.keys() > {f"ctranslate2/{path.name}" for path in fast.iterdir()}
+    assert shipment.outdated(["ctranslate2/old.json", "notes.txt"]) == ["ctranslate2/old.json"]
+    card = ModelCard.load(shipment.files["README.md"])
+    assert "[CTranslate2](https://opennmt.net/CTranslate2/), int8," in card.text
+    assert "it has BLEU 31.70." in card.text
+    assert open_translator(tmp_path / "stage" / "ctranslate2").engine.name == "ctranslate2"
+    with pytest.raises(UserError, match="stock is not for CTranslate2: make it with hf-attn convert"):
+        check_converted(stock, stock)
+    weights = load_file(stock / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, stock / "model.safetensors")
+    with pytest.raises(UserError, match=r"fast was made of other weights than those in .*stock: convert them again"):
+        check_converted(stock, fast)
 
 
 def test_digests_are_those_of_what_goes_up(copy, tmp_path):

@@ -7,7 +7,7 @@ from small_models import make_model
 from hf_attn_model.checkpoint.checkpoint import load_translator
 from hf_attn_model.errors import UserError
 from hf_attn_model.text.tally import Tally
-from hf_attn_model.translation import Sampling, SearchSettings, translate_stream
+from hf_attn_model.translation import Sampling, SearchSettings, engine, translate_stream
 from hf_attn_model.translation import stream as streaming
 from hf_attn_model.translation.hypotheses import search_batch
 from hf_attn_model.translation.risk import least_risk
@@ -138,7 +138,7 @@ def test_scores_of_a_beam_have_a_bound_of_memory(translator, monkeypatch):
         sizes.append(len(arguments[2]))
         return search_batch(*arguments)
 
-    monkeypatch.setattr(streaming, "search_batch", search)
+    monkeypatch.setattr(engine, "search_batch", search)
     of_one = 4 * 3 * len(translator[1]) * (2 * len(translator[1]("six").input_ids) + 11)
     monkeypatch.setattr(streaming, "MOST_BYTES", 5 * of_one)
     list(translate_stream(*translator, ["six"] * 12, SearchSettings(3, with_scores=True)))

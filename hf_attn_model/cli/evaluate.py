@@ -162,6 +162,8 @@ def evaluate(
         facts, of_comet = score_systems(translated, comet)
         found.append(scores)
         compared = {"against": against} if against else {}
+        if len(parts) > 1:
+            compared["direction"] = f"{chosen.source_lang}-{chosen.target_lang}"
         print(json.dumps({**scores, **compared, **facts}, indent=2, ensure_ascii=False), flush=True)
         if per_sentence:
             records += sentence_rows(translated, of_comet)

@@ -364,7 +364,8 @@ def _read_entry(value: Any, where: str) -> WeightedCorpus:
             f"corpora must be a list of entries such as {{source_lang: en, target_lang: es}}, got {shown(value)}"
         )
     _refuse_unknown(value, ENTRY, where, "corpora.")
-    return WeightedCorpus(**{key: read_as(ENTRY[key], each, f"corpora.{key}") for key, each in value.items()})
+    entry = WeightedCorpus(**{key: read_as(ENTRY[key], each, f"corpora.{key}") for key, each in value.items()})
+    return replace(entry, weight=float(entry.weight))
 
 
 def _refuse_unknown(given: Iterable[str], known: Iterable[str], where: str, prefix: str) -> None:

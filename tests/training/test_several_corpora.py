@@ -94,7 +94,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(recipe, both, tmp
     with pytest.raises(KeyboardInterrupt):
         training.train(recipe, tmp_path / "stopped")
     monkeypatch.undo()
-    with pytest.raises(UserError, match="was begun with temperature=2.0, not 3"):
+    with pytest.raises(UserError, match=r"was begun with temperature=2\.0, not 3"):
         training.train(replace(recipe, temperature=3.0), tmp_path / "stopped", resume=True)
     resumed = training.train(recipe, tmp_path / "stopped", resume=True)
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (resumed, both))
@@ -197,7 +197,7 @@ def test_a_share_of_nothing_is_refused(recipe, loaded, both):
 
 def test_a_base_that_is_told_no_language_gets_marks_or_is_refused(recipe, translator_folder, tmp_path):
     recipe = replace(recipe, init_from=str(translator_folder), vocab_size=None, model={})
-    with pytest.raises(UserError, match='is told no target language.*add_tokens=.">>de<<", ">>en<<"'):
+    with pytest.raises(UserError, match=r'is told no target language.*add_tokens=.">>de<<", ">>en<<"'):
         training.train(recipe, tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
     settings = recipe.training | {"max_steps": 1, "eval_steps": 1}

@@ -126,10 +126,14 @@ def scores_in(out):
     return found
 
 
-def test_each_direction_is_evaluated_on_its_own_test_set(copy, capsys):
-    assert main(["evaluate", str(copy), "--target-lang", "eng"]) == 0
+def test_each_direction_is_evaluated_on_its_own_test_set(recipe, copy, tmp_path, capsys):
+    sources, translations = tmp_path / "sources", tmp_path / "translations"
+    assert main(["evaluate", str(copy), "--target-lang", "eng", "--translations", str(translations)]) == 0
     (alone,) = scores_in(capsys.readouterr().out)
     assert not (copy / "evaluation.json").exists(), "all of its test sets count"
+    sources.write_text("\n".join(load_corpus(recipe.corpus, "de", "en", "test").dataset["source"]))
+    assert main(["translate", str(copy), "--file", str(sources), "--target-lang", "en"]) == 0
+    assert translations.read_text() == capsys.readouterr().out
     assert main(["evaluate", str(copy)]) == 0
     shown = scores_in(capsys.readouterr().out)
     assert [scores["direction"] for scores in shown] == ["en-de", "de-en"]

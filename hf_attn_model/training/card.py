@@ -52,8 +52,10 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
     manifest = redact(read_manifest(folder))
     path = repo_id or folder.as_posix()
     sentence = example.source if example else default_example(recipe) or "..."
-    if recipe and recipe.marks and recipe.init_from is None:
-        sentence = f"{recipe.marks[0]} {sentence}"
+    typed = json.dumps(sentence, ensure_ascii=False)
+    if recipe and recipe.marks:
+        typed += f" --target-lang {recipe.targets[0]}"
+        sentence = f"{recipe.marks[0]} {sentence}" if recipe.init_from is None else sentence
     known, leak = manifest.get("test_in_train", {}).get("pairs", 0), None
     tested = sum(scores["sentences"] for scores in evaluations.values())
     if known > MOST_KNOWN * tested > 0:
@@ -69,6 +71,7 @@ def write_card(folder: str | Path, repo_id: str | None = None, example: Example 
         recipe=recipe,
         corpus=", ".join(dict.fromkeys(_corpus_name(part.corpus) for part in recipe.parts())) if recipe else None,
         sentence=json.dumps(sentence, ensure_ascii=False),
+        typed=typed,
         example=example,
         picture=PICTURE,
         training=_training(manifest) if manifest.get("finished") else None,

@@ -1,6 +1,8 @@
 """One model of several corpora: both directions of the counting corpus."""
 
 import json
+import re
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -145,6 +147,9 @@ def test_each_direction_is_evaluated_on_its_own_test_set(recipe, copy, tmp_path,
 
     card = (copy / "README.md").read_text()
     assert "en → de, de → en" in card
+    assert 'translator(">>de<< I love my dog")' in card
+    (shown,) = re.findall(r"`hf-attn explain \S+ (.*?) --word WORD`", card)
+    assert main(["explain", str(copy), *shlex.split(shown), "--word", "love"]) == 0
     for name, scores in kept.items():
         assert f"| {name}: counting, test | {scores['bleu']:.2f} | {scores['chrf']:.2f} |" in card
     assert card.count("type: bleu") == 2

@@ -146,6 +146,11 @@ def name_of(code: str) -> str:
     return f"{name}, {meaning.script}" if meaning and meaning.subtags else name
 
 
+def target_mark(code: str) -> str:
+    """Write the mark of a target language that stands before a source, as in OPUS-MT."""
+    return f">>{code}<<"
+
+
 def is_same_language(one: str, other: str) -> bool:
     """Tell whether two codes mean the same, whatever the region."""
     return find_code(one, [other]) is not None

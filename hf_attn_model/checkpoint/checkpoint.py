@@ -192,12 +192,12 @@ class Checkpoint:
 
     @property
     def source_lang(self) -> str | None:
-        """Code of the language that it reads, if its recipe tells, or its tokenizer."""
+        """Code of the language that it reads, if its recipe or its tokenizer tells; `None` where it reads several."""
         return self._languages.source
 
     @property
     def target_lang(self) -> str | None:
-        """Code of the language that it writes, if its recipe tells, or its tokenizer."""
+        """Code of the language that it writes, if its recipe or its tokenizer tells; `None` where it writes several."""
         return self._languages.target
 
     @cached_property
@@ -205,7 +205,8 @@ class Checkpoint:
         from ..text.multilingual import Languages, own_languages
 
         if self.recipe is not None:
-            return Languages(self.recipe.source_lang, self.recipe.target_lang)
+            sources, targets = self.recipe.sources, self.recipe.targets
+            return Languages(*(codes[0] if len(codes) == 1 else None for codes in (sources, targets)))
         return own_languages(self.model, self.tokenizer)
 
     def set_languages(self, source: str | None, target: str | None) -> "Languages":
@@ -213,9 +214,15 @@ class Checkpoint:
 
         Returns:
             the languages that hold, by its own codes; where it has no choice, those of `source_lang` and `target_lang`.
+
+        Raises:
+            UserError: it has no such language, or was trained to read several, and not this one.
         """
+        from ..languages import choose_code
         from ..text.multilingual import Languages, set_languages
 
+        if source is not None and self.recipe is not None and self.recipe.corpora:
+            choose_code(source, self.recipe.sources, "--source-lang", str(self))
         chosen = set_languages(self.model, self.tokenizer, source, target, name=str(self))
         return Languages(chosen.source or self.source_lang, chosen.target or self.target_lang)
 

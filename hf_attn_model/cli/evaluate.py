@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +98,7 @@ def evaluate(
         choose_test_set,
         load_test_set,
         own_test_set,
+        parts_to_score,
         references_of,
         save_scores,
         scored_rows,
@@ -106,27 +108,31 @@ def evaluate(
     from ..translation import SearchSettings
 
     recipe, lowercase = checkpoint.recipe, checkpoint.lowercase
-    source, target = language(source_lang, checkpoint, "source"), language(target_lang, checkpoint, "target")
-    sets = [
-        choose_test_set(
-            recipe,
+    parts = [recipe] if corpus or recipe is None else parts_to_score(recipe, source_lang, target_lang)
+    if len(parts) > 1 and (typed := next((option for option, value in of_one.items() if value), None)):
+        raise UserError(f"{typed} is of one test set: choose it with --source-lang and --target-lang")
+    sets = []
+    for part, name in product(parts, names):
+        typed_or_own = source_lang, target_lang
+        if part is not None and part is not recipe:
+            typed_or_own = part.source_lang, part.target_lang
+        chosen = choose_test_set(
+            part,
             corpus=name,
             config=config,
             split=split,
-            source_lang=source,
-            target_lang=target,
+            source_lang=language(typed_or_own[0], checkpoint, "source"),
+            target_lang=language(typed_or_own[1], checkpoint, "target"),
             source_column=source_column,
             target_column=target_column,
         )
-        for name in names
-    ]
-    for chosen in sets:
         required(chosen.corpus, "--corpus")
+        sets.append(chosen)
     loaded = [load_test_set(recipe, chosen, on_bad_row=on_bad_row) for chosen in sets]
     more = [_lines(file, loaded[0]) for file in references or ()]
     given = _lines(str(against), loaded[0]) if is_file else None
     for each in filter(None, (checkpoint, other)):
-        set_languages(each, source, target, are_columns=True)
+        set_languages(each, sets[0].source_lang, sets[0].target_lang, are_columns=True)
     width = num_beams or checkpoint.num_beams
     searching = choose_engine(checkpoint, SearchSettings(width), engine)
     announce(f"engine: {searching}")
@@ -135,7 +141,10 @@ def evaluate(
         other_searching = choose_engine(other, SearchSettings(other_width), engine)
         announce(f"engine of {other}: {other_searching}")
     records: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for chosen, test_set in zip(sets, loaded, strict=True):
+        for each in filter(None, (checkpoint, other)):
+            set_languages(each, chosen.source_lang, chosen.target_lang, are_columns=True)
         print(test_set.summary(), flush=True)
         announce(f"Translating {test_set.full:,} sentences with {checkpoint} (beam {width})")
         how: dict[str, Any] = {"progress": is_terminal(), "on_long": on_long}
@@ -165,7 +174,10 @@ def evaluate(
             test_set, rows, references_of(test_set, rows, more), systems, chosen.target_lang, lowercase
         )
         facts, of_comet = score_systems(translated, comet)
+        found.append(scores)
         compared = {"against": against} if against else {}
+        if len(parts) > 1:
+            compared["direction"] = f"{chosen.source_lang}-{chosen.target_lang}"
         print(json.dumps({**scores, **compared, **facts}, indent=2, ensure_ascii=False), flush=True)
         if per_sentence:
             records += sentence_rows(translated, of_comet)
@@ -174,8 +186,9 @@ def evaluate(
     if translations:
         write_text(translations, "".join(f"{' '.join(text.splitlines())}\n" for text in texts))
     folder = users_folder(checkpoint)
-    if folder is not None and recipe is not None and [own_test_set(recipe)] == sets and not references:
-        save_scores(scores, folder)
+    own = [] if recipe is None else [own_test_set(part) for part in recipe.parts()]
+    if folder is not None and sets == own and not references:
+        save_scores(found[0], folder, *found[1:])
 
 
 def _lines(file: str, test_set: "Corpus") -> list[str]:

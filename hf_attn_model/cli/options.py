@@ -25,6 +25,7 @@ RECIPES = (
     "multi30k-en-de",
     "multi30k-en-fr",
     "tatoeba-en-es",
+    "tatoeba-en-es-both",
     "tatoeba-en-zh",
     "textbook-en-es",
     "textbook-en-zh",

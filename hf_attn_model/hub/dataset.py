@@ -64,7 +64,7 @@ def _card_data(facts: dict[str, Any], repo_id: str, recipe: Recipe | None) -> Da
     is_own = recipe is not None and whole_path(facts.get("corpus") or "") == whole_path(recipe.corpus)
     return DatasetCardData(
         pretty_name=repo_id.split("/")[1],
-        language=[recipe.source_lang, recipe.target_lang] if recipe else None,
+        language=recipe.languages if recipe else None,
         license=recipe.license if recipe and is_own else None,
         tags=["attention", "interpretability", "hf_attn"],
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": SHARDS}]}],

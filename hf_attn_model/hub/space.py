@@ -51,7 +51,7 @@ def stage_space(model_folder: Path, model_id: str, stage: Path) -> Shipment:
         ),
         template_path=str(TEMPLATE),
         model_id=model_id,
-        languages=f"{recipe.source_lang} → {recipe.target_lang}" if recipe else None,
+        languages=recipe.directions if recipe else None,
     )
     card.save(stage / CARD)
     files = {path.name: path for path in stage.iterdir()}

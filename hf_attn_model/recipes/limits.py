@@ -20,6 +20,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "add_subwords": (0, 10**6),
     "hold_out": (0, 10**9),
     "max_length_ratio": (1, 10**6),
+    "temperature": (1, 1000),
 }
 TRAINING_RANGES: dict[str, tuple[float, float]] = {
     "max_steps": (-1, 10**9),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -10,8 +11,10 @@ from transformers import Seq2SeqTrainingArguments
 
 from ..errors import UserError
 from ..files import reading, write_text
+from ..languages import target_mark
 from ..model import AttnConfig
 from ..secrets import ADVICE, redact, secrets_in
+from .corpora import SHARED, WeightedCorpus, names_of, wrong_corpora
 from .effects import OWNED, OWNED_MODEL, overruled
 from .limits import wrong_values
 from .values import NOTHING, read_as, shown
@@ -39,6 +42,10 @@ class Recipe:
         source_column, target_column: names of the columns of the corpus, or numbers where it has none ("1" is the
             first); `null` to find them by the languages.
         train_split, dev_split, test_split: names of the splits.
+        corpora: several corpora, or one in several directions, see `WeightedCorpus`. With several target languages a
+            mark such as `>>es<<` stands before each source.
+        temperature: T of the share (weight x pairs)^(1/T) that each of `corpora` has of an epoch: with 1 the shares
+            are those of the pairs, and the larger it is, the more alike (Arivazhagan et al., 2019).
         max_length: longest sentence in tokens, end mark included; longer pairs are left out of training and counted.
         max_tokens: source and target tokens of a batch, padding included.
         label_smoothing: share of the target distribution spread evenly over the vocabulary, in training only.
@@ -80,6 +87,8 @@ class Recipe:
     train_split: str = "train"
     dev_split: str = "dev"
     test_split: str = "test"
+    corpora: list[WeightedCorpus] = field(default_factory=list)
+    temperature: float = 1.0
     clean: list[str] = field(default_factory=list)
     max_length_ratio: float = 3.0
     hold_out: int | None = None
@@ -105,13 +114,51 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    def parts(self) -> "list[Recipe]":
+        """Return a recipe of one corpus for each of `corpora`; the recipe itself where it has none."""
+        if not self.corpora:
+            return [self]
+        return [replace(self, corpora=[], temperature=1.0, **entry.settings()) for entry in self.corpora]
+
+    def part_names(self) -> list[str]:
+        """Name each of `parts`, such as `en-es`; the only one by "" where it has no `corpora`."""
+        parts = self.parts()
+        directions = [f"{part.source_lang}-{part.target_lang}" for part in parts]
+        return names_of(directions, [part.corpus for part in parts]) if self.corpora else [""]
+
+    @property
+    def directions(self) -> str:
+        """Tell a reader from what into what it translates: `en → es, es → en`."""
+        return ", ".join(dict.fromkeys(f"{part.source_lang} → {part.target_lang}" for part in self.parts()))
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of all languages, those of the first direction first."""
+        return [*dict.fromkeys(code for part in self.parts() for code in (part.source_lang, part.target_lang))]
+
+    @property
+    def sources(self) -> list[str]:
+        """Codes of the languages that are translated from."""
+        return [*dict.fromkeys(part.source_lang for part in self.parts())]
+
+    @property
+    def targets(self) -> list[str]:
+        """Codes of the languages that are translated into."""
+        return [*dict.fromkeys(part.target_lang for part in self.parts())]
+
+    @property
+    def marks(self) -> list[str]:
+        """Marks that a new vocabulary has of the target languages, where there are several."""
+        return [target_mark(code) for code in self.targets] if len(self.targets) > 1 else []
+
     def overruled(self) -> dict[str, str]:
         """Find the settings that have no effect because of another: `training.num_train_epochs`, and who wins."""
         from ..text.corpora import TEXTBOOK, local_path  # takes a second, which who only translates need not wait
 
         found = {f"training.{name}": why for name, why in overruled(self.training, self.muon) if name in self.training}
-        if self.config is not None and (self.corpus.startswith(TEXTBOOK) or local_path(self.corpus) is not None):
-            found["config"] = f"corpus={self.corpus} is not on the Hub"
+        for part in self.parts():
+            if part.config is not None and (part.corpus.startswith(TEXTBOOK) or local_path(part.corpus) is not None):
+                found["config"] = f"corpus={part.corpus} is not on the Hub"
         return found
 
     def to_yaml(self) -> str:
@@ -124,6 +171,7 @@ class Recipe:
 
 
 FIELDS = get_type_hints(Recipe)
+ENTRY = get_type_hints(WeightedCorpus)
 GROUPS = {  # what stands below a key, with what can have no effect there
     "model": (AttnConfig.__annotations__, OWNED_MODEL),
     "training": (get_type_hints(Seq2SeqTrainingArguments), OWNED),
@@ -194,7 +242,10 @@ def located(recipe: Recipe) -> Recipe:
     """Call a corpus on this machine by its whole path, which finds it from any folder."""
     from ..text.corpora import whole_path
 
-    return replace(recipe, corpus=whole_path(recipe.corpus))
+    entries = [
+        entry if entry.corpus is None else replace(entry, corpus=whole_path(entry.corpus)) for entry in recipe.corpora
+    ]
+    return replace(recipe, corpus=whole_path(recipe.corpus), corpora=entries)
 
 
 def recipe_of(model: str | Path) -> Recipe | None:
@@ -263,6 +314,8 @@ def _leaves(value: Any, key: str) -> Iterable[str]:
 def _build(settings: dict[str, Any], where: str) -> Recipe:
     """Give every setting the value that its field has."""
     _refuse_unknown(settings, FIELDS, where, "")
+    if isinstance(entries := settings.get("corpora"), list) and entries and isinstance(entries[0], dict):
+        settings = {name: entries[0][name] for name in SHARED if name in entries[0]} | settings
     needed = {item.name for item in fields(Recipe) if item.default is MISSING and item.default_factory is MISSING}
     if missing := (needed - settings.keys()) | set(_open_settings(settings)):
         raise UserError(f"{where} needs a value for {min(missing)}: write {min(missing)}=...")
@@ -271,7 +324,10 @@ def _build(settings: dict[str, Any], where: str) -> Recipe:
     except ValueError as error:
         raise UserError(f"{where}: {error}") from None
     recipe = Recipe(**values)
-    if wrong := next(wrong_values(vars(recipe), recipe.training), None):
+    parts = [vars(part) for part in recipe.parts()]
+    if wrong := next(
+        chain(wrong_values(vars(recipe), recipe.training), wrong_corpora(vars(recipe), parts, recipe.marks)), None
+    ):
         raise UserError(f"{where}: {wrong}")
     if recipe.vocab_size is None and recipe.init_from is None:
         raise UserError(f"{where} needs a value for vocab_size: write vocab_size=...")
@@ -295,8 +351,21 @@ def _read_field(name: str, value: Any, where: str) -> Any:
         kinds = GROUPS[name][0]
         _refuse_unknown(value, kinds, where, f"{name}.")
         return {key: read_as(kinds[key], each, f"{name}.{key}") for key, each in value.items()}
+    if name == "corpora" and isinstance(value, list):
+        return [_read_entry(each, where) for each in value]
     found = read_as(FIELDS[name], value, name)
     return float(found) if FIELDS[name] is float else found
+
+
+def _read_entry(value: Any, where: str) -> WeightedCorpus:
+    """Read an entry of `corpora`."""
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"corpora must be a list of entries such as {{source_lang: en, target_lang: es}}, got {shown(value)}"
+        )
+    _refuse_unknown(value, ENTRY, where, "corpora.")
+    entry = WeightedCorpus(**{key: read_as(ENTRY[key], each, f"corpora.{key}") for key, each in value.items()})
+    return replace(entry, weight=float(entry.weight))
 
 
 def _refuse_unknown(given: Iterable[str], known: Iterable[str], where: str, prefix: str) -> None:

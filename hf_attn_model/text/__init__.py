@@ -2,8 +2,8 @@
 
 Reading order: `readers` -> `tally` -> `corpora`; `cleaning`, `splitting` -> `cleaned`; `too_long`; `seen` ->
 `tokenizer`, `bpe_dropout` -> `resegmented`; `fingerprint`, `cache` -> `mapped`, which keeps pairs and token ids in
-files; `lengths` -> `batch_plan` -> `batches`, or `batch_stream` for what comes streaming; `words` knows what a word
-is, and `multilingual` how a translator of many languages is told which.
+files; `lengths` -> `batch_plan` -> `batches`, or `batch_stream` for what comes streaming; `mixed` makes one data set of
+several corpora; `words` knows what a word is, and `multilingual` how a translator of many languages is told which.
 """
 
 from typing import TYPE_CHECKING

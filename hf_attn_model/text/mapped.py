@@ -127,16 +127,39 @@ def map_part(corpus: Corpus, split: str, held_out: int, cache: Cache) -> Corpus:
     return Corpus(part, f"{corpus.name}, {split}", corpus.blank, corpus.one_sided, cleaned=corpus.cleaned)
 
 
-def map_overlap(test: datasets.Dataset, train: datasets.Dataset, cache: Cache) -> Overlap:
-    """Count what of a test set is also in the training set, once; see `overlap`."""
+def map_overlap(
+    test: datasets.Dataset, train: datasets.Dataset, cache: Cache, others: Sequence[tuple[datasets.Dataset, bool]] = ()
+) -> Overlap:
+    """Count what of a test set is also in the training set, once; see `overlap`.
+
+    Args:
+        test, train: texts `source` and `target`.
+        cache: where the counts lie.
+        others: further training sets; with `True`, what is the source there is the target of the test set.
+    """
+    trained = [(train, False), *others]
+
+    def of_training(side: str, other: str) -> Iterator[str]:
+        return chain.from_iterable(texts_of(pairs, other if is_reversed else side) for pairs, is_reversed in trained)
 
     def make(folder: Path) -> dict[str, Any]:
-        sides = [[texts_of(pairs, side) for side in ("source", "target")] for pairs in (test, train)]
-        return overlap(*sides)._asdict()
+        sides = [of_training("source", "target"), of_training("target", "source")]
+        return overlap([texts_of(test, side) for side in ("source", "target")], sides)._asdict()
 
-    key = {"test": fingerprint(test), "train": fingerprint(train), "code": code_digest()}
+    key: dict[str, Any] = {"test": fingerprint(test), "train": fingerprint(train), "code": code_digest()}
+    if others:
+        key["others"] = [[fingerprint(pairs), is_reversed] for pairs, is_reversed in others]
     _, known = cache.find_or_make("overlaps", key, make)
     return Overlap(**{name: known[name] for name in Overlap._fields})
+
+
+def join_pairs(parts: Sequence[datasets.Dataset]) -> datasets.Dataset:
+    """Put mapped pairs one behind the other: one data set, which nobody reads to know it again."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = datasets.concatenate_datasets([part.select_columns(["source", "target"]) for part in parts])
+    remember_fingerprint(joined, sha256(" ".join(map(fingerprint, parts)).encode()).hexdigest())
+    return joined
 
 
 def texts_of(pairs: datasets.Dataset, side: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from ..attention.fitting import fit_sources
 from ..checkpoint.converted import conversion_for
 from ..errors import UserError
 from ..files import write_json
-from ..recipes.recipe import Recipe
+from ..languages import is_same_language
+from ..recipes.recipe import Recipe, recipe_of
 from ..text.cache import Cache
 from ..text.corpora import Corpus, OnBadRow, load_corpus, whole_path
 from ..text.mapped import map_part
@@ -25,8 +26,9 @@ from ..translation.engine import Engine
 from ..translation.search import decode, search, translate_to_ids
 from . import provenance
 from .card import CTRANSLATE2, EVALUATION_FILE, write_card
-from .examples import load_split
+from .examples import choose_languages, load_split
 from .metrics import load_translation_metric
+from .records import OF_CORPORA
 
 
 class CorpusSplit(NamedTuple):
@@ -50,6 +52,27 @@ def own_test_set(recipe: Recipe) -> CorpusSplit:
     languages, columns = (recipe.source_lang, recipe.target_lang), (recipe.source_column, recipe.target_column)
     held_out = recipe.hold_out or 0
     return CorpusSplit(whole_path(recipe.corpus), recipe.config, recipe.test_split, *languages, *columns, held_out)
+
+
+def parts_to_score(recipe: Recipe, source_lang: str | None, target_lang: str | None) -> list[Recipe]:
+    """Choose among the corpora of a recipe those of typed languages, or all.
+
+    Raises:
+        UserError: it has several, and none of these languages.
+    """
+    parts = recipe.parts()
+    if not recipe.corpora:
+        return parts
+    found = [
+        part
+        for part in parts
+        if (source_lang is None or is_same_language(source_lang, part.source_lang))
+        and (target_lang is None or is_same_language(target_lang, part.target_lang))
+    ]
+    if not found:
+        asked = f"from {source_lang or 'any language'} into {target_lang or 'any'}"
+        raise UserError(f"the model was not trained {asked}, but {recipe.directions}: give --corpus for others")
+    return found
 
 
 def choose_test_set(
@@ -238,8 +261,17 @@ def _to_compare(texts: Iterable[str], lowercase: bool) -> list[str]:
     return [text.strip().lower() if lowercase else text.strip() for text in texts]
 
 
-def save_scores(scores: dict[str, Any], folder: str | Path) -> None:
-    """Keep the scores beside the model in `folder`, and renew the card of one that `train` left there."""
+def save_scores(scores: dict[str, Any], folder: str | Path, *more: dict[str, Any]) -> None:
+    """Keep the scores beside the model in `folder`, and renew the card of one that `train` left there.
+
+    Args:
+        scores: on the test set of its recipe; of a recipe of several corpora on that of the first one.
+        folder: of the model.
+        more: scores on the test sets of the others.
+    """
+    recipe = recipe_of(folder) if more else None
+    if recipe is not None:
+        scores = {OF_CORPORA: dict(zip(recipe.part_names(), (scores, *more), strict=True))}
     write_json(Path(folder, EVALUATION_FILE), scores)
     if conversion_for(Path(folder), CTRANSLATE2) is None:
         write_card(folder)
@@ -294,6 +326,30 @@ def dev_translations(
     every = -(-len(chosen) // SHOWN)  # from all over the sentences: neighbours are often much alike
     shown = list(zip(sources, references, translations, strict=True))[::every]
     return {"bleu": round(scores["bleu"], 2), "samples": "\n\n".join(map(_lines, shown))}
+
+
+def dev_scores(
+    model: PreTrainedModel, recipe: Recipe, tokenizer: PreTrainedTokenizerBase, dev: Sequence[Dataset]
+) -> dict[str, Any]:
+    """Score a model on the dev pairs of each corpus of its recipe; see `dev_translations`.
+
+    Args:
+        model, tokenizer: told the languages of the first corpus, and so again in the end.
+        recipe: of the training.
+        dev: texts `source` and `target` of each corpus.
+
+    Returns:
+        `bleu` and `samples`; of several corpora `bleu_en-es` and so on, and `samples` of all.
+    """
+    bleu: dict[str, float] = {}
+    samples: list[str] = []
+    for name, part, pairs in reversed([*zip(recipe.part_names(), recipe.parts(), dev, strict=True)]):
+        choose_languages(part, model, tokenizer)
+        settings: dict[str, Any] = {"max_length": recipe.max_length, "lowercase": recipe.lowercase}
+        if scores := dev_translations(model, tokenizer, pairs, part.target_lang, **settings):
+            bleu = {f"bleu_{name}" if name else "bleu": scores["bleu"]} | bleu
+            samples.insert(0, scores["samples"])
+    return bleu | {"samples": "\n\n".join(samples)} if bleu else {}
 
 
 def _lines(sample: tuple[str, str, str]) -> str:

@@ -1,17 +1,20 @@
-"""corpus of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
+"""corpora of a recipe -> sentence pairs -> tokenizer -> token ids to train and evaluate on."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accelerate import PartialState
-from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from datasets import Dataset, concatenate_datasets
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError, in_words
 from ..recipes.recipe import Recipe
 from ..text.cache import Cache
 from ..text.corpora import Corpus, Data, is_one_split
 from ..text.mapped import SampledSentences, map_corpus, map_overlap, map_part, map_tokenizer, map_tokens
+from ..text.mixed import MixedExamples
+from ..text.multilingual import has_choice, set_languages
 from ..text.resegmented import ResegmentedPairs
 from ..text.splitting import SPLITS, Overlap, usual_count
 
@@ -19,7 +22,7 @@ LEARNT_FROM = 250_000  # pairs, at most, that a vocabulary is learnt from
 
 
 class Pairs(NamedTuple):
-    """The pairs of a training.
+    """The pairs of a training, or of one part of it.
 
     Attributes:
         train, dev: texts `source` and `target`.
@@ -33,26 +36,72 @@ class Pairs(NamedTuple):
     overlap: Overlap | None
 
 
+def load_parts(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> list[Pairs]:
+    """Read the pairs of each corpus of a recipe, or of data in memory; say what was read and what left out.
+
+    What one corpus trains on, another may test on, also the other way round: the overlap is that with all of them.
+    """
+    cache, parts = cache or Cache(), recipe.parts()
+    if recipe.corpora:
+        _check_corpora(recipe, data)
+    read = [_read_splits(part, cache, data) for part in parts]
+    directions = [(part.source_lang, part.target_lang) for part in parts]
+    found = []
+    for number, (splits, held_out) in enumerate(read):
+        here = directions[number]
+        others = [
+            (read[other][0][0].dataset, direction != here)
+            for other, direction in enumerate(directions)
+            if other != number and direction in (here, here[::-1])
+        ]
+        found.append(Pairs(splits[0].dataset, splits[1].dataset, held_out, _overlap(splits, others, cache)))
+    return found
+
+
 def load_pairs(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> Pairs:
-    """Read the pairs of the recipe, or of data in memory; say what was read and what left out."""
-    cache, say = cache or Cache(), PartialState().print
+    """Read the pairs of a recipe of one corpus; see `load_parts`."""
+    (pairs,) = load_parts(recipe, cache, data)
+    return pairs
+
+
+def _check_corpora(recipe: Recipe, data: Data | None) -> None:
+    """Refuse several corpora of which one would be train, dev and test at once, or would not be heard."""
+    if data is not None and any(entry.corpus for entry in recipe.corpora):
+        raise UserError("corpora: the data are in memory, and an entry names another corpus: leave that out")
+    for part in recipe.parts():
+        if data is None and is_one_split(part.corpus):
+            advice = "hf-attn clean --hold-out makes a folder of it with train, dev and test"
+            raise UserError(f"corpora: {part.corpus} is one file, and so has one split: {advice}")
+
+
+def _read_splits(recipe: Recipe, cache: Cache, data: Data | None) -> tuple[list[Corpus], int]:
+    """Read train, dev and, where there is one, test; and say how many pairs were held out for them."""
+    say = PartialState().print
     whole = load_split(recipe, recipe.train_split, cache, data)
     held_out = recipe.hold_out or 0
     if recipe.hold_out is None and data is None and is_one_split(recipe.corpus):
         held_out = usual_count(len(whole.dataset))
         say(f"{recipe.corpus} has one split: {held_out:,} pairs are held out for dev, and as many for test (hold_out)")
     if held_out:
-        parts = [map_part(whole, split, held_out, cache) for split in SPLITS]
+        splits = [map_part(whole, split, held_out, cache) for split in SPLITS]
     else:
-        parts = [whole, load_split(recipe, recipe.dev_split, cache, data)]
+        splits = [whole, load_split(recipe, recipe.dev_split, cache, data)]
         with suppress(UserError):  # a test set may come later
-            parts.append(load_split(recipe, recipe.test_split, cache, data))
-    for corpus in parts[:2]:
+            splits.append(load_split(recipe, recipe.test_split, cache, data))
+    for corpus in splits[:2]:
         say(corpus.summary())
-    found = map_overlap(parts[2].dataset, parts[0].dataset, cache) if len(parts) > 2 else None
-    if found and found.pairs:
-        say(f"{found.pairs:,} of {len(parts[2].dataset):,} test pairs are also in the training set")
-    return Pairs(parts[0].dataset, parts[1].dataset, held_out, found)
+    return splits, held_out
+
+
+def _overlap(splits: Sequence[Corpus], others: Sequence[tuple[Dataset, bool]], cache: Cache) -> Overlap | None:
+    """Count what of a test set is trained on, if there is a test set."""
+    if len(splits) < 3:
+        return None
+    found = map_overlap(splits[2].dataset, splits[0].dataset, cache, others)
+    if found.pairs:
+        test = splits[2]
+        PartialState().print(f"{found.pairs:,} of {len(test.dataset):,} test pairs are also in the training set")
+    return found
 
 
 def load_split(recipe: Recipe, split: str, cache: Cache, data: Data | None = None) -> Corpus:
@@ -77,22 +126,64 @@ def sentences_of(pairs: Dataset) -> SampledSentences:
 
 
 def make_tokenizer(recipe: Recipe, pairs: Dataset, cache: Cache | None = None) -> PreTrainedTokenizerBase:
-    """Learn the subwords of both languages from the training pairs, or find what was learnt from them before."""
+    """Learn the subwords of all languages from the training pairs, or find what was learnt from them before.
+
+    With several target languages the last entries are their marks.
+    """
     assert recipe.vocab_size is not None
-    return map_tokenizer(
+    tokenizer = map_tokenizer(
         pairs,
         LEARNT_FROM,
         cache or Cache(),
-        vocab_size=recipe.vocab_size,
+        vocab_size=recipe.vocab_size - len(recipe.marks),
         max_length=recipe.max_length,
         lowercase=recipe.lowercase,
     )
+    tokenizer.add_tokens(recipe.marks)
+    return tokenizer
+
+
+def choose_languages(
+    recipe: Recipe, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str = "the model"
+) -> None:
+    """Tell a translator of many languages those of a recipe of one corpus; see `set_languages`."""
+    if has_choice(model, tokenizer):
+        set_languages(model, tokenizer, recipe.source_lang, recipe.target_lang, name=name)
+
+
+def examples_of(
+    recipe: Recipe,
+    loaded: Sequence[Pairs],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
+    cache: Cache | None = None,
+) -> tuple[Dataset | ResegmentedPairs | MixedExamples, Dataset]:
+    """Tokenize what is trained on, and what is evaluated on; each corpus with the marks of its languages.
+
+    The tokenizer ends as it is for the first corpus.
+    """
+    parts = recipe.parts()
+    train: list[Any] = []
+    dev: list[Dataset] = []
+    for part, pairs in reversed([*zip(parts, loaded, strict=True)]):
+        choose_languages(part, model, tokenizer)
+        train.insert(0, training_examples(part, pairs.train, tokenizer, seed, cache))
+        dev.insert(0, tokenize(pairs.dev, tokenizer, recipe.max_length, cache))
+    if not recipe.corpora:
+        return train[0], dev[0]
+    mixed = MixedExamples(train, [entry.weight for entry in recipe.corpora], recipe.temperature, seed)
+    for name, draws, size in zip(recipe.part_names(), mixed.draws, mixed.sizes, strict=True):
+        if not draws:
+            raise UserError(f"corpora: {name} has no share of the {len(mixed):,} pairs of an epoch: raise its weight")
+        PartialState().print(f"{name}: {draws:,} of the {len(mixed):,} pairs of an epoch, out of {size:,}")
+    return mixed, concatenate_datasets(dev)
 
 
 def training_examples(
     recipe: Recipe, pairs: Dataset, tokenizer: PreTrainedTokenizerBase, seed: int, cache: Cache | None = None
 ) -> Dataset | ResegmentedPairs:
-    """Tokenize the training pairs: once, or anew in every epoch."""
+    """Tokenize the training pairs of one corpus: once, or anew in every epoch."""
     if not recipe.bpe_dropout:
         return tokenize(pairs, tokenizer, recipe.max_length, cache)
     try:

@@ -34,6 +34,7 @@ EVALUATION = {
     **dict.fromkeys(("bleu_signature", "chrf_signature"), TEXT),
 }
 TOKENIZED = {"tokenized_bleu": NUMBER, "tokenized_bleu_signature": TEXT}  # which evaluations of before have not
+OF_CORPORA = "corpora"  # in an evaluation of several: the scores of each, by its name
 CONFIG = {"model_type": TEXT}
 
 

@@ -1,5 +1,6 @@
 """recipe -> pairs -> tokenizer -> model -> Trainer -> the best checkpoint, in one folder."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,9 @@ from ..study.relevance import pairs_to_watch
 from ..text.cache import Cache
 from ..text.corpora import is_one_split
 from ..text.lengths import LENGTH_STEP
-from ..text.multilingual import has_choice, set_languages
+from ..text.mapped import join_pairs
+from ..text.multilingual import has_choice
+from ..text.splitting import Overlap
 from .backend import choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
 from .build import build_model, training_arguments
@@ -36,8 +39,8 @@ from .callbacks.early_stopping import ResumableEarlyStopping, newest_checkpoint
 from .callbacks.ema import EMACallback
 from .callbacks.manifest import Manifest, processes_of
 from .callbacks.progress import check_reporters, progress_of
-from .evaluate import dev_translations
-from .examples import LEARNT_FROM, load_pairs, make_tokenizer, sentences_of, tokenize, training_examples
+from .evaluate import dev_scores
+from .examples import LEARNT_FROM, Pairs, choose_languages, examples_of, load_parts, make_tokenizer, sentences_of
 from .launch import Layout, is_distributed, launch
 from .layout import Processes, choose_layout
 from .trainer import TranslationTrainer
@@ -112,9 +115,10 @@ def _train(
         processes.print(f"{key} has no effect: {winner}")
     set_seed(arguments.seed)
 
-    train_pairs, dev_pairs, held_out, overlap = load_pairs(recipe, cache, data)
-    if held_out:
+    loaded = load_parts(recipe, cache, data)
+    if held_out := loaded[0].held_out:
         recipe = replace(recipe, hold_out=held_out)
+    train_pairs = join_pairs([pairs.train for pairs in loaded])
     base = None if recipe.init_from is None else Checkpoint(recipe.init_from)
     model, tokenizer = _begin(recipe, base, train_pairs, checkpoint, cache)
     processes.print(
@@ -122,10 +126,7 @@ def _train(
     )
     processes.print(f"backend: {backend.summary() if backend else 'as transformers and PyTorch come'}")
 
-    examples = (
-        training_examples(recipe, train_pairs, tokenizer, arguments.seed, cache),
-        tokenize(dev_pairs, tokenizer, recipe.max_length, cache),
-    )
+    examples = examples_of(recipe, loaded, model, tokenizer, arguments.seed, cache)
     try:
         trainer = TranslationTrainer(
             model,
@@ -133,7 +134,7 @@ def _train(
             DataCollatorForSeq2Seq(tokenizer, model, pad_to_multiple_of=LENGTH_STEP),
             *examples,
             processing_class=tokenizer,
-            callbacks=_callbacks(recipe, dev_pairs, tokenizer),
+            callbacks=_callbacks(recipe, loaded[0].dev, tokenizer),
             max_tokens=recipe.max_tokens // (layout.processes if layout else 1),
             label_smoothing=recipe.label_smoothing,
             r_drop=recipe.r_drop,
@@ -141,29 +142,22 @@ def _train(
             muon=recipe.muon,
             ema=EMACallback(recipe.ema_decay) if recipe.ema_decay else None,
             backend=backend,
-            dev_metrics=partial(
-                dev_translations,
-                tokenizer=tokenizer,
-                pairs=dev_pairs,
-                target_lang=recipe.target_lang,
-                max_length=recipe.max_length,
-                lowercase=recipe.lowercase,
-            ),
+            dev_metrics=partial(dev_scores, recipe=recipe, tokenizer=tokenizer, dev=[pairs.dev for pairs in loaded]),
         )
     except (ImportError, ValueError) as error:  # settings that only a Trainer can judge
         raise UserError(f"recipe {recipe.name}: training: {in_words(error)}") from error
-    pairs, chosen = {"train": train_pairs, "dev": dev_pairs}, backend.summary() if backend else None
+    chosen = backend.summary() if backend else None
     described = None if base is None else describe_base(base)
     learns = base is None or recipe.add_subwords > 0
     manifest = Manifest(
         out,
-        pairs,
+        _named_splits(recipe, loaded),
         lambda: trainer.tokens_seen,
         checkpoint,
         chosen,
         described,
         layout=layout,
-        overlap=overlap,
+        overlap=_sum_of([pairs.overlap for pairs in loaded]),
         learnt_from=min(len(train_pairs), LEARNT_FROM) if learns else None,
     )
     trainer.add_callback(manifest)
@@ -194,8 +188,10 @@ def _begin(
     else:
         model, tokenizer = load_translator(checkpoint)
         model.train()
-    if base is not None and has_choice(model, tokenizer):
-        set_languages(model, tokenizer, recipe.source_lang, recipe.target_lang, name=str(base))
+    if len(recipe.targets) > 1 and not has_choice(model, tokenizer):
+        marks = ", ".join(f'"{mark}"' for mark in recipe.marks)
+        raise UserError(f"init_from={base} is told no target language, and corpora has several: add_tokens=[{marks}]")
+    choose_languages(recipe.parts()[0], model, tokenizer, str(base))
     freeze(model, recipe.freeze)
     return add_lora(model, recipe.lora) if recipe.lora else model, tokenizer
 
@@ -226,6 +222,21 @@ def _hold_out(recipe: Recipe, out: Path, resume: bool) -> int | None:
     if earlier is None:
         return recipe.hold_out
     return 0 if earlier.hold_out is None and is_one_split(recipe.corpus) else earlier.hold_out
+
+
+def _named_splits(recipe: Recipe, loaded: Sequence[Pairs]) -> dict[str, Dataset]:
+    """Name what is trained and evaluated on, for the manifest: `train` and `dev`, or those of each corpus."""
+    ends = [f" {name}".rstrip() for name in recipe.part_names()]
+    named: dict[str, Dataset] = {}
+    for end, pairs in zip(ends, loaded, strict=True):
+        named |= {f"train{end}": pairs.train, f"dev{end}": pairs.dev}
+    return named
+
+
+def _sum_of(overlaps: Sequence[Overlap | None]) -> Overlap | None:
+    """Add up how much of the test sets is trained on, where there are such."""
+    known = [overlap for overlap in overlaps if overlap is not None]
+    return Overlap(*map(sum, zip(*known, strict=True))) if known else None
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def train_one_step(corpus: str, out: str) -> None:
 
         setattr(train, name, timed_work)
 
-    for name in ("load_pairs", "make_tokenizer", "training_examples"):
+    for name in ("load_parts", "make_tokenizer", "examples_of"):
         timed(name)
     step = TranslationTrainer.training_step
 
@@ -128,7 +128,7 @@ def row(origin: str, pairs: int, folder: Path) -> list[str]:
     warm, warm_peak = measure(corpus, cache, out / "warm")
     _, both = measure(corpus, cache, out / "both", processes=2)
     kept = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
-    stages = [cold[name] for name in ("first step", "load_pairs", "make_tokenizer", "training_examples")]
+    stages = [cold[name] for name in ("first step", "load_parts", "make_tokenizer", "examples_of")]
     times = [f"{wall:,.0f} ({cpu:,.0f})" for wall, cpu in [*stages, warm["first step"]]]
     cached = [reading + tokenizing for reading, tokenizing in zip(stages[1], stages[3], strict=True)]
     times.insert(4, f"{pairs / cached[0]:,.0f} ({pairs / cached[1]:,.0f} a core)")

@@ -12,7 +12,7 @@ import hf_attn_model
 from hf_attn_model.errors import UserError
 from hf_attn_model.recipes.recipe import load_recipe
 from hf_attn_model.training.callbacks.manifest import MANIFEST_FILE, is_trained, read_manifest
-from hf_attn_model.training.card import CARD, EVALUATION_FILE, read_evaluation, write_card
+from hf_attn_model.training.card import CARD, EVALUATION_FILE, read_evaluations, write_card
 
 PACKED = Path(hf_attn_model.__file__).parent / "textbook" / "translator"
 MANIFEST = (PACKED / MANIFEST_FILE).read_bytes()
@@ -112,9 +112,9 @@ def test_what_is_wrong_is_said(write, name, content, message):
 def test_whole_records_are_read_as_they_are(write):
     folder = write()
     assert read_manifest(folder) == json.loads(MANIFEST)
-    assert read_evaluation(folder) == SCORES | TOKENIZED
+    assert read_evaluations(folder) == {"": SCORES | TOKENIZED}
     (folder / EVALUATION_FILE).unlink()
-    assert read_evaluation(folder) == {}
+    assert read_evaluations(folder) == {}
 
 
 def test_secrets_in_records_do_not_reach_the_card(write):

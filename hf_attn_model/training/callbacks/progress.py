@@ -78,7 +78,8 @@ class TrainingProgress(TrainerCallback):
         metrics: Mapping[str, Any] = kwargs["metrics"]
         if not state.is_world_process_zero:
             return
-        bleu = f", dev BLEU {metrics['eval_bleu']:.2f}" if "eval_bleu" in metrics else ""
+        names = [name for name in metrics if name.startswith("eval_bleu")]  # one for each of several corpora
+        bleu = "".join(f", dev BLEU{name[9:].replace('_', ' ', 1)} {metrics[name]:.2f}" for name in names)
         self._print(f"step {state.global_step}: dev loss {metrics['eval_loss']:.4f}{bleu}")
         for line in metrics.get(SAMPLES, "").splitlines():
             self._print(f"    {line}".rstrip())

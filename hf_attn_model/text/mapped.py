@@ -69,7 +69,8 @@ def map_corpus(
     stream = stream_corpus(corpus, source_lang, target_lang, split, config=config, streaming=False, **columns)
     with reading(corpus):
         seen = {path: stamp(path) for path in stream.files}
-    content = {path.name: cache.digest_of(path) for path in seen} or hub_fingerprint(corpus, config, split)
+    names = {path: path.name.encode(errors="backslashreplace").decode() for path in seen}
+    content = {name: cache.digest_of(path) for path, name in names.items()} or hub_fingerprint(corpus, config, split)
     key = {"content": content, "languages": [source_lang, target_lang], "code": code_digest(), **columns}
     if rules:
         key |= {"rules": sorted(rules), "max_ratio": max_ratio}

@@ -213,7 +213,7 @@ def _check_ray(ray: str | None, engine: str | None) -> None:
 
 
 def _rows_of_cluster(
-    address: str, stage: "TranslateBatch", lines: "Iterator[str | UserError]", on_bad_row: str, tally: "Tally"
+    address: str, stage: "TranslateBatch", lines: "Iterator[str | UserError]", on_bad_row: OnBadRowName, tally: "Tally"
 ) -> "Iterator[TranslatedRow]":
     """Translate lines on a cluster, so many at a time."""
     from ..cluster import connected

@@ -44,8 +44,8 @@ class ExportShard:
         on_long: see `export_attention`.
 
     Raises:
-        UserError: when made: it would hold the only CPU that Ray Data has. When called: see `export_attention`; there is
-            no such export here; or the model has other weights on this machine.
+        UserError: when made: it would hold the only CPU that Ray Data has. When called: see `export_attention`; there
+            is no such export here; or the model has other weights on this machine.
     """
 
     model: str

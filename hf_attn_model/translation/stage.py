@@ -34,8 +34,8 @@ class TranslateBatch:
         on_long, batch_tokens: see `translate_stream`.
 
     Raises:
-        UserError: when made: it would hold the only CPU that Ray Data has. When called: see `translate_stream`; there is
-            no such column; or translations are to be drawn at random, by the numbers of their rows, which no batch knows.
+        UserError: when made: it would hold the only CPU that Ray Data has. When called: see `translate_stream`; there
+            is no such column; or translations are to be drawn at random, by row numbers, which no batch knows.
     """
 
     model: str
@@ -67,13 +67,15 @@ class TranslateBatch:
                 "what is drawn depends on the number of a row, which a batch does not know: sample elsewhere"
             )
         rows, _ = self.translate(list(batch[self.column]))
-        found = [row.translations for row in rows]
-        columns = {"translation": [[each.text for each in of_row] for of_row in found]}
-        columns["is_cut"] = [[each.is_cut for each in of_row] for of_row in found]
+        names = {"translation": "text", "is_cut": "is_cut"}
         if self.settings is not None and self.settings.with_scores:
-            columns["score"] = [[each.score for each in of_row] for of_row in found]
+            names["score"] = "score"
+        columns: dict[str, list[Any]] = {
+            column: [[getattr(each, name) for each in row.translations] for row in rows]
+            for column, name in names.items()
+        }
         if self.settings is None or self.settings.n_best == 1:
-            columns = {name: [value for (value,) in values] for name, values in columns.items()}
+            columns = {column: [value for (value,) in values] for column, values in columns.items()}
         return {**batch, **columns}
 
     def translate(

@@ -83,7 +83,8 @@ def test_one_cpu_suffices(cluster, small_checkpoint, tmp_path, capsys):
     alone = capsys.readouterr().out
     assert main([*verb, "--ray", cluster.address]) == 0
     assert capsys.readouterr().out == alone
-    export = ["export", "textbook", "--data", str(tmp_path / "lines.txt"), "--num-beams", "1", "--out"]
+    export = ["export", "textbook", "--data", str(tmp_path / "lines.txt"), "--num-beams", "1"]
+    export += ["--engine", "transformers", "--out"]
     assert main([*export, str(tmp_path / "alone")]) == 0
     assert main([*export, str(tmp_path / "shared"), "--ray", cluster.address]) == 0
     assert contents(tmp_path / "shared") == contents(tmp_path / "alone")

@@ -21,7 +21,7 @@ HELD = ("torch==", "transformers==")
 
 
 def read_clients() -> dict[str, str]:
-    """Read the tools and their requirements, by name."""
+    """Read the tools and their requirements, by name; what a test alone needs stands behind its tool."""
     lines = (TESTS / "clients.txt").read_text(encoding="utf-8").splitlines()
     return {line.partition("==")[0]: line for line in lines if line and not line.startswith("#")}
 
@@ -41,7 +41,7 @@ def make_environment(name: str, requirement: str) -> tuple[Path, str | None]:
     (packages / "borrowed.pth").write_text(f"import site; site.addsitedir({borrowed!r})\n", encoding="utf-8")
     pins.write_text(held, encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-cache-dir"]
-    installing = subprocess.run([*pip, "--constraint", str(pins), requirement], capture_output=True, text=True)
+    installing = subprocess.run([*pip, "--constraint", str(pins), *requirement.split()], capture_output=True, text=True)
     if installing.returncode:
         errors = [line for line in installing.stderr.splitlines() if line.startswith("ERROR: ")]
         return python, " ".join(errors) or installing.stderr.strip()
@@ -68,10 +68,11 @@ def main(names: list[str]) -> int:
         return 2
     lines, outcomes = [], []
     for name in names or clients:
-        print(f"== {clients[name]}", flush=True)
+        tool = clients[name].split()[0]
+        print(f"== {tool}", flush=True)
         start = time.monotonic()
         outcomes.append(run_client(name, clients[name]))
-        lines.append(f"{clients[name]:26}{outcomes[-1]:10}{time.monotonic() - start:5.0f} s")
+        lines.append(f"{tool:26}{outcomes[-1]:10}{time.monotonic() - start:5.0f} s")
     print("", *lines, sep="\n")
     print(", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped")))
     return 1 if "failed" in outcomes else 0

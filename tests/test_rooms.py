@@ -13,6 +13,7 @@ ROOMS = [  # from the ground up: each imports only rooms before it
     "_version",
     "errors",
     "secrets",
+    "cluster",
     "files",
     "languages",
     "model",

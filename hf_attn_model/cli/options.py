@@ -84,6 +84,10 @@ TargetColumn = Annotated[
 ]
 OnBadRow = Annotated[OnBadRowName, typer.Option(help="a row that cannot be read: refuse the corpus, or leave it empty")]
 OnLongPair = Annotated[OnLongPairName, typer.Option(help="a pair with more tokens than the model reads")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="share the work among a Ray cluster: local, auto, or HOST:PORT"),
+]
 
 
 class Verb(TyperCommand):

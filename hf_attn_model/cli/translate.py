@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from .options import (
     OnBadRowName,
     OnLongName,
     OnLongPair,
+    Ray,
     SourceColumn,
     SourceLang,
     SpecialName,
@@ -58,9 +60,11 @@ from .terminal import announce, is_terminal, open_checkpoint, quiet_libraries
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
-    from ..translation import Engine, TranslatedRow
+    from ..text.tally import Tally
+    from ..translation import Engine, TranslateBatch, TranslatedRow
 
 LINKED_AT_ONCE = 32
+LINES_OF_A_WORKER = 512
 
 
 def translate(
@@ -101,6 +105,7 @@ def translate(
         int | None, typer.Option(metavar="N", help="source tokens times beams that are translated together")
     ] = None,
     engine: EngineChoice = None,
+    ray: Ray = None,
 ) -> None:
     """Translate an argument, a file or standard input, line for line."""
     typed = dict(locals())
@@ -115,7 +120,7 @@ def translate(
 
     from ..engines.choice import choose_engine
     from ..text.tally import Tally
-    from ..translation import translate_stream
+    from ..translation import TranslateBatch, translate_stream
     from ..translation.formats import header, lines_of
     from ..translation.search import warn_of_limits
     from ..translation.stream import BATCH_TOKENS, FIRST_WINDOW
@@ -129,22 +134,40 @@ def translate(
     if not text:
         how = "sampled" if settings.sampling else f"beam {settings.width}"
         announce(f"Translating {file or 'standard input'} with {checkpoint} ({how})")
-    chosen = choose_engine(checkpoint, settings, engine)
+    chosen = choose_engine(checkpoint, settings, "transformers" if ray else engine)
     announce(f"engine: {chosen}")
-    rows = translate_stream(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        text or _lines(file),
-        settings,
-        split=splitter,
-        on_long=on_long,
-        on_bad_row=on_bad_row,
-        tally=(tally := Tally()),
-        name=lambda number: f"line {number + 1}",
-        batch_tokens=batch_tokens or BATCH_TOKENS,
-        first_window=1 if not text and not file and sys.stdin.isatty() else FIRST_WINDOW,
-        engine=chosen.engine,
-    )
+    tally = Tally()
+    if ray:
+        rows = _rows_of_cluster(
+            ray,
+            TranslateBatch(
+                model=_name_anywhere(checkpoint),
+                settings=settings,
+                source_lang=source_lang,
+                target_lang=target_lang,
+                split_sentences=sentence_split,
+                on_long=on_long,
+                batch_tokens=batch_tokens or BATCH_TOKENS,
+            ),
+            _lines(file),
+            on_bad_row,
+            tally,
+        )
+    else:
+        rows = translate_stream(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            text or _lines(file),
+            settings,
+            split=splitter,
+            on_long=on_long,
+            on_bad_row=on_bad_row,
+            tally=tally,
+            name=lambda number: f"line {number + 1}",
+            batch_tokens=batch_tokens or BATCH_TOKENS,
+            first_window=1 if not text and not file and sys.stdin.isatty() else FIRST_WINDOW,
+            engine=chosen.engine,
+        )
     style = "tsv" if tsv else "jsonl" if jsonl else "text"
     cut: list[str] = []
     with _links_file(checkpoint, alignments) as add_links:
@@ -170,6 +193,9 @@ def _check_translate(typed: dict[str, Any]) -> None:
         raise UserError("give sentences or --file, not both")
     if typed["tsv"] and typed["jsonl"]:
         raise UserError("--tsv and --jsonl are two forms of the output: give one of them")
+    _check_ray(typed["ray"], typed["engine"])
+    if typed["ray"] and typed["text"]:
+        raise UserError("--ray is for files and standard input: leave it out for sentences")
     whole = "--n-best" if (typed["n_best"] or 1) > 1 else "--prefix" if typed["prefix"] else None
     if whole and (typed["sentence_split"] or typed["on_long"] == "split"):
         option = "--sentence-split" if typed["sentence_split"] else "--on-long split"
@@ -178,6 +204,43 @@ def _check_translate(typed: dict[str, Any]) -> None:
         refuse(typed, ("alignments",), "--n-best gives several translations of a line, and they link the best one")
     if typed["alignments"]:
         check_new_file(typed["alignments"])
+
+
+def _check_ray(ray: str | None, engine: str | None) -> None:
+    """Refuse an engine that the workers of a cluster do not have."""
+    if ray and engine == "ctranslate2":
+        raise UserError("--engine ctranslate2 searches on this machine alone: leave it out, or --ray")
+
+
+def _rows_of_cluster(
+    address: str, stage: "TranslateBatch", lines: "Iterator[str | UserError]", on_bad_row: OnBadRowName, tally: "Tally"
+) -> "Iterator[TranslatedRow]":
+    """Translate lines on a cluster, so many at a time."""
+    from ..cluster import connected
+
+    with connected(address) as cluster:
+        pieces = enumerate(iter(lambda: list(islice(lines, LINES_OF_A_WORKER)), []))
+        numbered = ((number * LINES_OF_A_WORKER, some, on_bad_row) for number, some in pieces)
+        for rows, found in cluster.map(stage.translate_numbered, numbered):
+            tally.include(found)
+            yield from rows
+
+
+def _name_anywhere(checkpoint: "Checkpoint") -> str:
+    """What a checkpoint is called in other folders, and on other machines."""
+    from ..checkpoint.checkpoint import TEXTBOOK
+
+    if checkpoint.folder is None or checkpoint.name == TEXTBOOK:
+        return str(checkpoint)
+    return str(checkpoint.folder.resolve())
+
+
+def _url_anywhere(out: str) -> str:
+    """What a folder or URL is called in other folders."""
+    from ..export.folder import Folder
+
+    folder = Folder(out)
+    return folder.path if folder.is_local else out
 
 
 @contextmanager
@@ -253,9 +316,11 @@ def export(
     on_long: OnLongPair = "skip",
     num_beams: NumBeams = None,
     engine: EngineChoice = None,
+    ray: Ray = None,
 ) -> None:
     """Write the attention of every sentence of a corpus into files."""
     check_beams(num_beams)
+    _check_ray(ray, engine)
     if forced and hypotheses:
         raise UserError("--forced and --hypotheses are two translations: give one of them")
     if engine and (forced or hypotheses or data is None):
@@ -302,35 +367,48 @@ def export(
     announce(f"Exporting the attention of {checkpoint} on {data} into {out}")
     searching: Engine | None = None
     if not (forced or hypotheses):
-        chosen = choose_engine(checkpoint, SearchSettings(width), engine or engine_begun_with(Folder(out)))
+        typed = "transformers" if ray else engine or engine_begun_with(Folder(out))
+        chosen = choose_engine(checkpoint, SearchSettings(width), typed)
         announce(f"engine: {chosen}, for the translations")
         searching = chosen.engine
-    done = export_attention(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        pair_up(corpus, hypotheses),
-        out,
-        places=PLACES if places is None else tuple(places.split(",")),
-        layers=layer_numbers,
-        heads=head_numbers,
-        keep=keep,
-        special=special,
-        to=to,
-        num_beams=width,
-        corpus={
-            "corpus": data,
-            "config": config,
-            "split": split,
-            "source_lang": source,
-            "target_lang": target or target_lang,
-            "hypotheses": hypotheses,
-            **{name: value for name, value in choices.items() if value},
-        },
-        progress=is_terminal(),
-        on_long=on_long,
-        tally=tally,
-        engine=searching,
-    )
+    with ExitStack() as held:
+        fill_elsewhere: Any = None
+        if ray:
+            from functools import partial
+
+            from ..cluster import connected
+            from ..export.stage import ExportShard
+
+            languages = source, target_lang or target
+            stage = ExportShard(_name_anywhere(checkpoint), _url_anywhere(out), *languages, on_long)
+            fill_elsewhere = partial(held.enter_context(connected(ray)).map, stage.fill_numbered)
+        done = export_attention(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            pair_up(corpus, hypotheses),
+            out,
+            places=PLACES if places is None else tuple(places.split(",")),
+            layers=layer_numbers,
+            heads=head_numbers,
+            keep=keep,
+            special=special,
+            to=to,
+            num_beams=width,
+            corpus={
+                "corpus": data,
+                "config": config,
+                "split": split,
+                "source_lang": source,
+                "target_lang": target or target_lang,
+                "hypotheses": hypotheses,
+                **{name: value for name, value in choices.items() if value},
+            },
+            progress=is_terminal(),
+            on_long=on_long,
+            tally=tally,
+            engine=searching,
+            fill_elsewhere=fill_elsewhere,
+        )
     print(corpus.summary())
     say_tally(corpus.tally, "rows without text")
     say_tally(tally, "rows")

@@ -5,7 +5,7 @@ Sentences stream through: a shard is a fixed range of the corpus, and what is he
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from itertools import chain, count, islice
 from typing import Any
@@ -26,8 +26,10 @@ from .metadata import finished_shards
 from .passes import Row
 from .plan import digest_of_model, finalize, open_or_create, plan_layout
 from .schema import MAX_TOKENS, SHARD_BYTES, Layout, Settings, shard_name
-from .shards import DigestedRows, writing_shard
+from .shards import DigestedRows
+from .stage import fill_shard
 
+Elsewhere = Callable[[Iterable[tuple[str, list[Row]]]], Iterable[tuple[int, Tally]]]
 LOOK_AT = 64  # sentences that decide what to keep, unless the user does, and how many make a shard
 
 
@@ -53,6 +55,7 @@ def export_attention(
     on_long: OnLong = "error",
     tally: Tally | None = None,
     engine: Engine | None = None,
+    fill_elsewhere: Elsewhere | None = None,
 ) -> dict[str, Any] | None:
     """Write the attention of every sentence pair, from teacher-forced passes over batches of them.
 
@@ -82,6 +85,8 @@ def export_attention(
             place, with empty texts; "truncate": the beginnings are exported.
         tally: counts those.
         engine: what translates in place of `generate`; attention is the model's in any case.
+        fill_elsewhere: takes names and sentences of shards and writes them anywhere, giving for each in turn what
+            `ExportShard.fill_numbered` does; without it they are written here.
 
     Returns:
         what `metadata.json` says; `None` if other processes are not done with their shards.
@@ -113,7 +118,8 @@ def export_attention(
     long = on_long, Tally() if tally is None else tally
     with folder.locked() if rank == 0 else nullcontext(), show as bar:
         return _export(
-            model, tokenizer, rows, folder, settings, engine, corpus or {}, (rank, processes), overwrite, bar, long
+            *(model, tokenizer, rows, folder, settings, engine, corpus or {}, (rank, processes), overwrite, bar, long),
+            fill_elsewhere,
         )
 
 
@@ -129,6 +135,7 @@ def _export(
     overwrite: bool,
     bar: tqdm,
     long: tuple[OnLong, Tally],
+    fill_elsewhere: Elsewhere | None,
 ) -> dict[str, Any] | None:
     """Write the shards of this process, of which there are several, into a folder that the first one holds."""
     rank, processes = process
@@ -150,26 +157,36 @@ def _export(
     )
     filler = Filler(model, tokenizer, Layout.from_json(metadata), settings, *long, engine)
     known = {shard.file: shard for shard in finished_shards(folder, metadata)}
-    files = []
+    files: list[str] = []
     if not bar.disable:
         bar.write(say_what_is_kept(metadata), file=sys.stderr)
-    for number in count():
-        first = list(islice(rows, 1))
-        if not first:
-            break
-        shard_rows = DigestedRows(chain(first, islice(rows, metadata["sentences_per_shard"] - 1)))
-        files.append(file := shard_name(number, f".{settings.to}"))
-        is_others = number % processes != rank
-        if is_others or (file in known and known[file].is_whole(folder)):
-            corpus_sha256 = shard_rows.finish()
+
+    def missing() -> Iterator[tuple[str, Iterator[Row]]]:
+        """Give the shards of this process that are not there yet, after a look at those that are."""
+        for number in count():
+            first = list(islice(rows, 1))
+            if not first:
+                return
+            shard_rows = chain(first, islice(rows, metadata["sentences_per_shard"] - 1))
+            files.append(file := shard_name(number, f".{settings.to}"))
+            is_others = number % processes != rank
+            if not is_others and not (file in known and known[file].is_whole(folder)):
+                yield file, shard_rows
+                continue
+            digested = DigestedRows(shard_rows)
+            corpus_sha256 = digested.finish()
             if not is_others and known[file].corpus_sha256 != corpus_sha256:
                 where = f"sentences {number * metadata['sentences_per_shard']:,} and on"
                 raise UserError(f"{folder}/{file} was made from other {where}: choose another folder")
-            _skip(bar, shard_rows.count)
-            continue
-        with writing_shard(folder, file, filler.schema) as shard:
-            filler.fill(shard, shard_rows, bar)
-            shard.corpus_sha256 = shard_rows.finish()
+            _skip(bar, digested.count)
+
+    if fill_elsewhere is None:
+        for file, shard_rows in missing():
+            fill_shard(folder, file, filler, shard_rows, bar)
+    else:
+        for sentences, found in fill_elsewhere((file, list(shard_rows)) for file, shard_rows in missing()):
+            bar.update(sentences)
+            long[1].include(found)
     return finalize(folder, metadata, files)
 
 

@@ -23,6 +23,13 @@ class Tally:
         if len(named) < MOST_NAMED:
             named.append(place)
 
+    def include(self, later: "Tally") -> None:
+        """Count what another one has counted, of rows behind those of this one."""
+        for kind, count in later.counts.items():
+            self.counts[kind] += count
+            named = self._places.setdefault(kind, [])
+            named.extend(later._places[kind][: MOST_NAMED - len(named)])
+
     def __bool__(self) -> bool:
         """Whether any row was counted."""
         return bool(self.counts)

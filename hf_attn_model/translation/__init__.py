@@ -1,7 +1,8 @@
 """Translation: sentences -> hypotheses as the search wrote them -> texts.
 
 Reading order: `settings` -> `hypotheses` (a batch), with `sampling` -> `engine` (what searches) -> `search` (a list);
-`batches`, `parts` -> `stream` (rows without end), with `sentences` and `risk`; `formats` (how they are written down).
+`batches`, `parts` -> `stream` (rows without end), with `sentences` and `risk`; `stage` (batches of
+any table); `formats` (how they are written down).
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .search import best_translations, translate, translate_to_ids
     from .sentences import sentence_splitter
     from .settings import Sampling, SearchSettings
+    from .stage import TranslateBatch
     from .stream import TranslatedRow, translate_stream
 
 _HOMES = {  # loaded when used: settings are checked before torch is imported
@@ -22,6 +24,7 @@ _HOMES = {  # loaded when used: settings are checked before torch is imported
     "search": ("best_translations", "translate", "translate_to_ids"),
     "sentences": ("sentence_splitter",),
     "settings": ("Sampling", "SearchSettings"),
+    "stage": ("TranslateBatch",),
     "stream": ("TranslatedRow", "translate_stream"),
 }
 
@@ -29,6 +32,7 @@ __all__ = [
     "Engine",
     "Sampling",
     "SearchSettings",
+    "TranslateBatch",
     "TranslatedRow",
     "Translation",
     "best_translations",

@@ -89,6 +89,7 @@ def translate_stream(
     batch_tokens: int = BATCH_TOKENS,
     first_window: int = FIRST_WINDOW,
     engine: Engine | None = None,
+    first_row: int = 0,
 ) -> Iterator[TranslatedRow]:
     """Translate rows as they come, one out for each one in.
 
@@ -108,6 +109,7 @@ def translate_stream(
         batch_tokens: the most source tokens of a batch, padding included, each counted for every beam or sample.
         first_window: rows that are read before the first ones are translated.
         engine: see `search`.
+        first_row: number of the first row.
 
     Raises:
         UserError: see `search`; or rows are to be cut into parts that have to be translated as one.
@@ -122,27 +124,29 @@ def translate_stream(
     given_ids(model, tokenizer, settings.prefix)
     tally = Tally() if tally is None else tally
     cutter = Cutter(model, tokenizer, on_long or ("truncate" if is_whole else "split"), split, tally)
-    rows = _readable(rows, on_bad_row, tally, name)
+    numbered = _readable(rows, first_row, on_bad_row, tally, name)
     search = _Search(model, tokenizer, engine, cutter.encode, settings, name, batch_tokens)
-    return _stream(rows, cutter, search, first_window)
+    return _stream(numbered, cutter, search, first_window)
 
 
 def _readable(
-    rows: Iterable[str | UserError], on_bad_row: str, tally: Tally, name: Callable[[int], str]
-) -> Iterator[str]:
+    rows: Iterable[str | UserError], first_row: int, on_bad_row: str, tally: Tally, name: Callable[[int], str]
+) -> Iterator[tuple[int, str]]:
     """Give the rows that are texts, and nothing in place of those that cannot be read. Raises `UserError` for one."""
-    for number, text in enumerate(rows):
+    for number, text in enumerate(rows, start=first_row):
         if isinstance(text, UserError):
             if on_bad_row == "error":
                 raise text
             tally.add("unreadable", name(number))
             text = ""
         check_texts([text], [name(number)])
-        yield text
+        yield number, text
 
 
-def _stream(rows: Iterable[str], cutter: Cutter, search: "_Search", window: int) -> Iterator[TranslatedRow]:
-    unread, held = enumerate(rows), deque[_Held]()
+def _stream(
+    unread: Iterator[tuple[int, str]], cutter: Cutter, search: "_Search", window: int
+) -> Iterator[TranslatedRow]:
+    held = deque[_Held]()
     while True:
         while len(held) < window and (row := next(unread, None)) is not None:
             number, text = row

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import UserError
+from . import process
 from .process import Signals, broken_pipe, check_arguments, speak_utf8
 
 __all__ = ["main"]
@@ -33,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit status: 0, 2 after a user's mistake, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    owns_process = argv is None
-    with Signals(until_exit=owns_process) as signals:
-        if owns_process:
+    process.owns_process = argv is None
+    with Signals(until_exit=process.owns_process) as signals:
+        if process.owns_process:
             speak_utf8()
         try:
             status = _run(list(sys.argv[1:] if argv is None else argv))

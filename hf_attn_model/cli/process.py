@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Self
 
 from ..errors import UserError
 
+owns_process = False  # whether this process is `hf-attn` and nothing else
 ENDINGS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}
 IMPORTING = "<frozen importlib._bootstrap>"
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UserError
+from . import process
 from .options import complete_recipe
 from .terminal import announce, quiet_libraries
 
@@ -22,6 +23,9 @@ def demo(
     announce("Training on the built-in corpus, scoring, and drawing attention: some minutes")
     quiet_libraries()
     from ..demo import run_demo
+    from ..training import launch
+
+    launch.own_process = process.owns_process
 
     run_demo(recipe, out)
 
@@ -54,9 +58,11 @@ def train(
     from accelerate import PartialState
 
     from ..recipes.recipe import load_recipe
+    from ..training import launch
     from ..training.card import write_card
     from ..training.train import train as train_recipe
 
+    launch.own_process = process.owns_process
     settings = load_recipe(recipe, overrides or [])
     if PartialState().is_main_process:
         announce(f"Training {settings.name} on {settings.corpus} into {out}")

@@ -18,6 +18,7 @@ from torch.multiprocessing.spawn import ProcessException
 from ..errors import UserError
 from .provenance import LAUNCHED
 
+own_process = False  # set by a program that has computed nothing yet: threads that compute do not survive a fork
 PATIENCE = 3.0  # seconds in which processes end by themselves, when one of them has failed
 
 
@@ -41,14 +42,13 @@ def is_distributed() -> bool:
 def launch(layout: Layout, work: Callable[..., Any], *arguments: Any) -> Any:
     """Call `work(*arguments)` in all processes of a layout at once, and return what it gives in the first.
 
-    Processes are forked where nothing computes on a device, so that imports are paid once: call this before anything
-    was computed here, as threads that compute do not survive a fork. Ctrl-C or SIGTERM here, and an error in one of
-    them, end all.
+    They are started anew, and import what they need, unless `own_process` is true and nothing computes on a device:
+    then they are forked. Ctrl-C or SIGTERM here, and an error in one of them, end all.
 
     Raises:
         UserError: that of the first process that raised one; or a process was killed.
     """
-    method = "spawn" if torch.accelerator.is_available() else "fork"
+    method = "fork" if own_process and not torch.accelerator.is_available() else "spawn"
     outcomes = get_context(method).SimpleQueue()
     members = start_processes(
         _member,

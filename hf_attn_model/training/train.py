@@ -65,10 +65,9 @@ def train(
         resume: go on after the newest complete checkpoint in `out`, or from the start if there is none yet; also after
             the end of the training, if `training.max_steps`, `training.num_train_epochs` or `early_stopping_patience`
             is larger now. The learning rate then goes on as the schedule of the new length has it at that step.
-        processes: of this machine, which share the tokens of a step; "auto" chooses (see `choose_layout`). More than
-            one are forked from this one where there is no device, so nothing should have been computed here before.
-            Each process that a launcher such as `torchrun` has started trains on all tokens that the recipe gives a
-            step.
+        processes: of this machine, which share the tokens of a step; "auto" chooses (see `choose_layout`). A script
+            that starts several must be one that can be imported: `if __name__ == "__main__":`. Each process that a
+            launcher such as `torchrun` has started trains on all tokens that the recipe gives a step.
         data: the corpus, if a program holds it: a data set for each split; `recipe.corpus` is then its name alone.
         cache_dir: where pairs, vocabulary and token ids are kept for the next training; see `text.cache.Cache`.
 

@@ -12,6 +12,8 @@ from torch import distributed
 from hf_attn_model.errors import UserError
 from hf_attn_model.training.launch import Layout, is_distributed, launch
 
+pytestmark = pytest.mark.slow  # each starts two processes, which import torch
+
 TWO = Layout(processes=2, threads=1)
 
 

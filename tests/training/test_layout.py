@@ -75,11 +75,13 @@ def test_steps_have_a_token_for_each_process(machine, small_recipe, count):
         choose_layout(small_recipe, count, None)
 
 
+@pytest.mark.slow  # processes that import torch
 def test_trial_measures(small_recipe, monkeypatch):
     monkeypatch.setattr(room, "TRIAL", 0.01)
     assert launch(Layout(2, 1), room.speed_of_trial, small_recipe) > 0
 
 
+@pytest.mark.slow  # processes that import torch
 def test_processes_share_the_tokens_of_a_step(small_recipe, tmp_path):
     recipe = replace(small_recipe, training={**small_recipe.training, "max_steps": 4, "eval_steps": 2})
     folders = [train(recipe, tmp_path / str(count), processes=count) for count in (1, 2)]

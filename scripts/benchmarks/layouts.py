@@ -15,6 +15,7 @@ from statistics import median
 from tqdm import tqdm
 
 from hf_attn_model.recipes.recipe import load_recipe
+from hf_attn_model.training import launch as launching
 from hf_attn_model.training import provenance
 from hf_attn_model.training.launch import launch
 from hf_attn_model.training.layout import cores_here, layouts_of, speed_of_trial
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     arguments = parser.parse_args()
+    launching.own_process = True  # nothing is computed here
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     kinds = list(product(("fp32", "bf16"), layouts_of(cores_here())))
     speeds = defaultdict(list)

@@ -57,9 +57,9 @@ def test_the_textbook_is_a_gold_set_in_both_directions():
 def test_pairs_have_the_words_of_their_data(write, corpus):
     words = ["the", "black", "cat"], ["el", "gato", "negro"]
     assert read_pairs(write(ROW), None, None, "") == [Pair("the black cat", "el gato negro", *words)]
-    plain = read_pairs(str(corpus), "en", "de", "test")
+    plain = read_pairs(str(corpus), "en", "de", "dev")
     assert plain[0] == Pair("one one one", "eins eins eins")
-    spaced = read_pairs(str(corpus), "en", "de", "test", words_are_spaced=True)
+    spaced = read_pairs(str(corpus), "en", "de", "dev", words_are_spaced=True)
     assert spaced[0] == Pair("one one one", "eins eins eins", ["one"] * 3, ["eins"] * 3)
     textbook = read_pairs("textbook:en-es", "en", "es", "test")
     assert textbook[0] == Pair(

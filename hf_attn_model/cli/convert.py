@@ -17,7 +17,7 @@ def convert(
         QuantizationName | None, typer.Option(help="of the weights for ctranslate2; default: float32")
     ] = None,
 ) -> None:
-    """Turn a translator into ours, into a stock one, or for CTranslate2."""
+    """Turn a translator into one of another form."""
     if quantization is not None and to != "ctranslate2":
         raise UserError(f"leave out --quantization {quantization}: it is for --to ctranslate2")
     checkpoint = open_checkpoint(model)

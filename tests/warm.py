@@ -32,7 +32,18 @@ from hf_attn_model.files import UNFINISHED, is_scratch
 
 torch.set_num_threads(1)
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__])
+FORKS.set_forkserver_preload(  # not this module: the server knows no path to the tests
+    [
+        "matplotlib.backends.backend_agg",
+        "hf_attn_model.alignment.corpus",
+        "hf_attn_model.alignment.selection",
+        "hf_attn_model.cli.app",
+        "hf_attn_model.study.ablation",
+        "hf_attn_model.training.card",
+        "hf_attn_model.training.train",
+        "hf_attn_model.view.page",
+    ]
+)
 
 
 class Work:

@@ -17,6 +17,11 @@ PROCESSES = Path("/proc/self/ns/pid")  # of a container, or of the whole machine
 OUTSIDE_OF_CONTAINERS = 0xEFFFFFFC  # what Linux calls the processes of the whole machine
 
 
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def unfinished_name(path: Path) -> Path:
     """Name what one thread of one process writes in place of a file."""
     return path.with_name(f"{path.name}.{host_name()}-{os.getpid()}-{threading.get_ident()}{UNFINISHED}")

@@ -5,7 +5,6 @@ process that maps them needs memory for what it looks at, and the system takes t
 """
 
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from ..errors import UserError
 from ..files import reading, stamp
+from ..files.processes import count_cores
 from .cache import Cache, check_unchanged, code_digest
 from .cleaning import Cleaner
 from .corpora import TEXTBOOK, Corpus, Data, hub_fingerprint, load_corpus, record_batches, stream_corpus
@@ -102,30 +102,39 @@ def map_corpus(
     return Corpus(pairs, stream.name, known["blank"], known["one_sided"], cleaned=known["cleaned"])
 
 
-def map_part(corpus: Corpus, split: str, held_out: int, cache: Cache) -> Corpus:
-    """Take the pairs of a split that `hold_out` deals out of a corpus; see there."""
+def map_splits(corpus: Corpus, held_out: int, cache: Cache) -> list[Corpus]:
+    """Take the pairs of each of `SPLITS` that `hold_out` deals out of a corpus; see there."""
     pairs = corpus.dataset
 
     def make(folder: Path) -> dict[str, Any]:
-        digest = PairsDigest()
-        mine = hold_out(texts_of(pairs, "source"), held_out) == SPLITS.index(split)
+        dealt = hold_out(texts_of(pairs, "source"), held_out)
+        return {split: _write_part(folder, split, pairs, dealt == number) for number, split in enumerate(SPLITS)}
 
-        def pieces() -> Iterator[pa.RecordBatch]:
-            first = 0
-            for table in pairs.with_format("arrow").iter(ROWS_AT_ONCE):
-                part = table.select(["source", "target"]).filter(pa.array(mine[first : first + len(table)]))
-                first += len(table)
-                digest.update(part)
-                yield from part.to_batches()
+    key = {"pairs": fingerprint(pairs), "held_out": held_out, "code": code_digest()}
+    folder, known = cache.find_or_make("splits", key, make)
+    splits = []
+    for split in SPLITS:
+        part = _map(folder, f"{split}.arrow")
+        remember_fingerprint(part, known[split])
+        name = f"{corpus.name}, {split}"
+        splits.append(Corpus(part, name, corpus.blank, corpus.one_sided, cleaned=corpus.cleaned))
+    return splits
 
-        _write(folder / FILE, pieces(), f"Taking {split}", int(mine.sum()))
-        return {"sha256": digest.hexdigest()}
 
-    key = {"pairs": fingerprint(pairs), "held_out": held_out, "split": split, "code": code_digest()}
-    folder, known = cache.find_or_make("parts", key, make)
-    part = _map(folder)
-    remember_fingerprint(part, known["sha256"])
-    return Corpus(part, f"{corpus.name}, {split}", corpus.blank, corpus.one_sided, cleaned=corpus.cleaned)
+def _write_part(folder: Path, split: str, pairs: datasets.Dataset, mine: np.ndarray) -> str:
+    """Write the pairs of a split, for which `mine` (N,) is true, and return their fingerprint."""
+    digest = PairsDigest()
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        first = 0
+        for table in pairs.with_format("arrow").iter(ROWS_AT_ONCE):
+            part = table.select(["source", "target"]).filter(pa.array(mine[first : first + len(table)]))
+            first += len(table)
+            digest.update(part)
+            yield from part.to_batches()
+
+    _write(folder / f"{split}.arrow", pieces(), f"Taking {split}", int(mine.sum()))
+    return digest.hexdigest()
 
 
 def map_overlap(
@@ -251,9 +260,9 @@ def _write(path: Path, batches: Iterable[pa.RecordBatch], doing: str, total: int
     return rows
 
 
-def _map(folder: Path) -> datasets.Dataset:
-    table = MemoryMappedTable.from_file(str(folder / FILE))
-    return datasets.Dataset(table, fingerprint=folder.name)  # else it would be hashed
+def _map(folder: Path, file: str = FILE) -> datasets.Dataset:
+    table = MemoryMappedTable.from_file(str(folder / file))
+    return datasets.Dataset(table, fingerprint=f"{folder.name}-{file}")  # else it would be hashed
 
 
 def _tokenized(
@@ -288,7 +297,7 @@ def _encoder(tokenizer: PreTrainedTokenizerBase) -> tuple[Callable[[list[str], s
         return encode, 1
     tokenizer([""])  # tells the code in Rust how to encode, which then does all that is done to a text
     backend = tokenizer.backend_tokenizer
-    return encode_plain, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return encode_plain, count_cores()
 
 
 def _parts(texts: list[str]) -> Iterator[list[str]]:

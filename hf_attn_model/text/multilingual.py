@@ -167,6 +167,8 @@ def encode_targets(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> 
 
 def whole_sources(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[str]:
     """Write the source texts that a tokenizer is given. Raises what `before_source` raises."""
+    if not getattr(tokenizer, "source_prefix", "") and not source_marks(tokenizer):  # most: nothing stands before them
+        return [text.rstrip() for text in texts]
     return [before_source(tokenizer, text) + text.rstrip() for text in texts]
 
 

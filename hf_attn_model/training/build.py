@@ -45,6 +45,11 @@ def training_arguments(recipe: Recipe, out: Path, backend: ComputeBackend | None
     return arguments
 
 
+def asked_bf16(recipe: Recipe) -> bool | None:
+    """Tell whether the recipe asks for bfloat16; `None` where it leaves that to the machine."""
+    return False if recipe.training.get("fp16") else recipe.training.get("bf16")
+
+
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> AttnForConditionalGeneration:
     """Build the recipe's model with fresh weights for the tokenizer's vocabulary; `generate` searches as the recipe."""
     config = build_config(

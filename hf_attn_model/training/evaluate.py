@@ -17,9 +17,8 @@ from ..languages import is_same_language
 from ..recipes.recipe import Recipe, recipe_of
 from ..text.cache import Cache
 from ..text.corpora import Corpus, OnBadRow, load_corpus, whole_path
-from ..text.mapped import map_part
+from ..text.mapped import map_splits
 from ..text.multilingual import decode_targets
-from ..text.splitting import SPLITS
 from ..text.tally import Tally
 from ..text.too_long import OnLong, join_parts
 from ..translation.engine import Engine
@@ -108,7 +107,7 @@ def load_test_set(recipe: Recipe | None, chosen: CorpusSplit, *, on_bad_row: OnB
         if chosen.split in own:
             cache = Cache()
             whole = load_split(recipe, recipe.train_split, cache)
-            return map_part(whole, SPLITS[own.index(chosen.split)], chosen.held_out, cache)
+            return map_splits(whole, chosen.held_out, cache)[own.index(chosen.split)]
     assert chosen.corpus is not None
     return load_corpus(
         chosen.corpus,

@@ -12,11 +12,11 @@ from ..errors import UserError, in_words
 from ..recipes.recipe import Recipe
 from ..text.cache import Cache
 from ..text.corpora import Corpus, Data, is_one_split
-from ..text.mapped import SampledSentences, map_corpus, map_overlap, map_part, map_tokenizer, map_tokens
+from ..text.mapped import SampledSentences, map_corpus, map_overlap, map_splits, map_tokenizer, map_tokens
 from ..text.mixed import MixedExamples
 from ..text.multilingual import has_choice, set_languages
 from ..text.resegmented import ResegmentedPairs
-from ..text.splitting import SPLITS, Overlap, usual_count
+from ..text.splitting import Overlap, usual_count
 
 LEARNT_FROM = 250_000  # pairs, at most, that a vocabulary is learnt from
 
@@ -58,12 +58,6 @@ def load_parts(recipe: Recipe, cache: Cache | None = None, data: Data | None = N
     return found
 
 
-def load_pairs(recipe: Recipe, cache: Cache | None = None, data: Data | None = None) -> Pairs:
-    """Read the pairs of a recipe of one corpus; see `load_parts`."""
-    (pairs,) = load_parts(recipe, cache, data)
-    return pairs
-
-
 def _check_corpora(recipe: Recipe, data: Data | None) -> None:
     """Refuse several corpora of which one would be train, dev and test at once, or would not be heard."""
     if data is not None and any(entry.corpus for entry in recipe.corpora):
@@ -83,7 +77,7 @@ def _read_splits(recipe: Recipe, cache: Cache, data: Data | None) -> tuple[list[
         held_out = usual_count(len(whole.dataset))
         say(f"{recipe.corpus} has one split: {held_out:,} pairs are held out for dev, and as many for test (hold_out)")
     if held_out:
-        splits = [map_part(whole, split, held_out, cache) for split in SPLITS]
+        splits = map_splits(whole, held_out, cache)
     else:
         splits = [whole, load_split(recipe, recipe.dev_split, cache, data)]
         with suppress(UserError):  # a test set may come later

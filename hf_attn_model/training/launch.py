@@ -5,7 +5,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
@@ -122,8 +121,7 @@ def _name_the_killed(processes: list[BaseProcess]) -> None:
 def _end(processes: list[BaseProcess]) -> None:
     """End the processes that are left, when this one is interrupted."""
     for process in processes:
-        with suppress(ValueError):
-            process.terminate()
+        process.terminate()
     end = time.monotonic() + PATIENCE
     for process in processes:
         process.join(max(0.0, end - time.monotonic()))

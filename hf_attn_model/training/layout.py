@@ -8,10 +8,11 @@ import torch
 from accelerate import Accelerator
 
 from ..errors import UserError
+from ..files.processes import count_cores
 from ..model import AttnForConditionalGeneration
 from ..recipes.recipe import Recipe
 from .backend import choose_backend, use_backend
-from .build import build_config
+from .build import asked_bf16, build_config
 from .launch import Layout, launch
 
 Processes = int | Literal["auto"]
@@ -41,7 +42,7 @@ def choose_layout(recipe: Recipe, asked: Processes, begun: int | None) -> Layout
         if asked not in ("auto", begun):
             raise UserError(f"this training began with --processes {begun}, not {asked}: resume with the same")
         asked = begun
-    cores, given = cores_here(), os.environ.get("OMP_NUM_THREADS", "")
+    cores, given = count_cores(), os.environ.get("OMP_NUM_THREADS", "")
     if asked == "auto":
         one = Layout(1, torch.get_num_threads())
         if given or recipe.init_from is not None or torch.accelerator.is_available() or cores == 1:
@@ -56,11 +57,6 @@ def choose_layout(recipe: Recipe, asked: Processes, begun: int | None) -> Layout
 def layouts_of(cores: int) -> list[Layout]:
     """List layouts that use all cores: one process, then twice as many each time."""
     return [Layout(count, cores // count) for count in (1, 2, 4, 8, 16) if count <= cores]
-
-
-def cores_here() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fastest(recipe: Recipe, layouts: list[Layout]) -> Layout:
@@ -80,8 +76,7 @@ def _fastest(recipe: Recipe, layouts: list[Layout]) -> Layout:
 
 def speed_of_trial(recipe: Recipe) -> float:
     """Train on random pairs, in each process of a layout; returns the tokens a second of all of them together."""
-    precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
-    backend = choose_backend(precision)
+    backend = choose_backend(asked_bf16(recipe))
     accelerator = Accelerator(cpu=True, mixed_precision="bf16" if backend.bf16 else "no")
     count = accelerator.num_processes
     config = build_config(recipe, vocab_size=recipe.vocab_size)

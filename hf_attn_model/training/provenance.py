@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from .._version import __version__
+from ..files.processes import count_cores
 from ..secrets import redact_command
 from ..text.fingerprint import fingerprint
 
@@ -43,7 +44,7 @@ def hardware() -> str:
     """Name the device that computes, such as `2 CPU cores (x86_64, AVX512)`."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = count_cores()
     unit = "CPU core" if cores == 1 else "CPU cores"
     return f"{cores} {unit} ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
 

@@ -32,7 +32,7 @@ from ..text.multilingual import has_choice
 from ..text.splitting import Overlap
 from .backend import choose_backend
 from .base import add_lora, describe_base, freeze, open_base, save_merged
-from .build import build_model, training_arguments
+from .build import asked_bf16, build_model, training_arguments
 from .callbacks.attention import AttentionCallback
 from .callbacks.average import AverageCallback
 from .callbacks.early_stopping import ResumableEarlyStopping, newest_checkpoint
@@ -100,8 +100,7 @@ def _train(
     recipe: Recipe, out: Path, resume: bool, layout: Layout | None, cache: Cache, data: DatasetDict | None
 ) -> Path:
     """Train in a folder that this process, or another beside it, holds; without a layout as a launcher has it."""
-    precision = False if recipe.training.get("fp16") else recipe.training.get("bf16")
-    backend = choose_backend(precision) if recipe.fast_kernels else None
+    backend = choose_backend(asked_bf16(recipe)) if recipe.fast_kernels else None
     arguments = training_arguments(recipe, out, backend)
     processes = PartialState()
     processes.wait_for_everyone()  # for the check: the folder fills from here on

@@ -14,11 +14,12 @@ from statistics import median
 
 from tqdm import tqdm
 
+from hf_attn_model.files.processes import count_cores
 from hf_attn_model.recipes.recipe import load_recipe
 from hf_attn_model.training import launch as launching
 from hf_attn_model.training import provenance
 from hf_attn_model.training.launch import launch
-from hf_attn_model.training.layout import cores_here, layouts_of, speed_of_trial
+from hf_attn_model.training.layout import layouts_of, speed_of_trial
 from hf_attn_model.view.heads import format_table
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     launching.own_process = True  # nothing is computed here
     recipe = load_recipe(arguments.recipe, arguments.overrides)
-    kinds = list(product(("fp32", "bf16"), layouts_of(cores_here())))
+    kinds = list(product(("fp32", "bf16"), layouts_of(count_cores())))
     speeds = defaultdict(list)
     for _ in tqdm(range(arguments.rounds)):
         for precision, layout in kinds:

@@ -12,7 +12,7 @@ from hf_attn_model.text.cache import Cache
 from hf_attn_model.text.splitting import usual_count
 from hf_attn_model.training.card import write_card
 from hf_attn_model.training.evaluate import load_test_set, own_test_set
-from hf_attn_model.training.examples import load_pairs
+from hf_attn_model.training.examples import load_parts
 
 
 @pytest.fixture
@@ -22,6 +22,11 @@ def recipe(tmp_path, small_recipe):
     pairs = [{"en": f"ball {i % 53}", "de": f"Ball {i}"} for i in range(61)]
     file.write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
     return replace(small_recipe, corpus=str(file))
+
+
+def load_pairs(*arguments):
+    (pairs,) = load_parts(*arguments)
+    return pairs
 
 
 def texts(dataset):

@@ -17,7 +17,7 @@ from hf_attn_model.training.train import train
 def machine(monkeypatch):
     """A machine of 4 cores whose trials find what a test says."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(room, "cores_here", lambda: 4)
+    monkeypatch.setattr(room, "count_cores", lambda: 4)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     tried = []
 

@@ -22,7 +22,7 @@ from hf_attn_model.text.multilingual import decode_targets, encode_sources
 from hf_attn_model.training import train as training
 from hf_attn_model.training.callbacks.manifest import read_manifest
 from hf_attn_model.training.card import read_evaluations, write_card
-from hf_attn_model.training.examples import examples_of, load_pairs, load_parts
+from hf_attn_model.training.examples import examples_of, load_parts
 
 EN_DE, DE_EN = (WeightedCorpus(source_lang=s, target_lang=t) for s, t in (("en", "de"), ("de", "en")))
 SENTENCE = {"en": "one two three", "de": "drei zwei eins"}
@@ -186,7 +186,7 @@ def test_what_the_other_direction_trains_on_counts_as_known(small_recipe, tmp_pa
         corpora=[replace(EN_DE, corpus=str(tmp_path / "a")), replace(DE_EN, corpus=str(tmp_path / "b"))],
     )
     assert [pairs.overlap for pairs in load_parts(recipe)] == [(1, 1, 1), (1, 1, 1)]
-    assert load_pairs(recipe.parts()[0]).overlap == (0, 0, 0)
+    assert load_parts(recipe.parts()[0])[0].overlap == (0, 0, 0)
 
 
 def test_one_file_and_data_that_would_not_be_heard_are_refused(recipe, corpus, tmp_path):
